@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, discovery, negotiation, status, watch, health."""

@@ -1,0 +1,1 @@
+"""EncryptionConfiguration and the transformers it builds."""

@@ -1,0 +1,1 @@
+"""Alibaba Cloud KMS 2016-01-20 in miniature, usable alone."""

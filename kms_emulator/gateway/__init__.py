@@ -1,0 +1,1 @@
+"""The Alibaba API edge, product-free: signatures, dispatch, error bodies, call records."""

@@ -1,0 +1,1 @@
+"""The KMS domain, one noun per module."""

@@ -1,0 +1,1 @@
+"""The account, the managed control plane, and what people touch."""

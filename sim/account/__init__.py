@@ -1,0 +1,1 @@
+"""The Alibaba Cloud account: who may, who did, what it costs."""

@@ -1,0 +1,1 @@
+"""The managed control plane: clusters and their certificates."""
