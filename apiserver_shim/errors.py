@@ -1,0 +1,119 @@
+"""Everything that can go wrong below the API edge, without HTTP.
+
+``api/status.py`` alone turns these into ``metav1.Status``. Messages keep upstream's wording, because
+operators search for it.
+"""
+
+from typing import Any, Protocol
+
+
+class ObjectKey(Protocol):
+    """What an error tells about the object it speaks of (``storage.store.Key`` fits)."""
+
+    @property
+    def resource(self) -> str: ...
+    @property
+    def namespace(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+
+
+class ShimError(Exception):
+    """Root of this package's errors; ``message`` is safe to show to a client."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFoundError(ShimError):
+    """No object is stored under this key."""
+
+    def __init__(self, key: ObjectKey) -> None:
+        super().__init__(f'{key.resource} "{key.name}" not found')
+        self.key = key
+
+
+class AlreadyExistsError(ShimError):
+    """A create met an object under the same key."""
+
+    def __init__(self, key: ObjectKey) -> None:
+        super().__init__(f'{key.resource} "{key.name}" already exists')
+        self.key = key
+
+
+class StaleWriteError(ShimError):
+    """The object changed between read and write; nothing was written.
+
+    ``latest`` is the ``StoredObject`` found instead, or None when the object is gone.
+    """
+
+    def __init__(self, key: ObjectKey, latest: Any) -> None:
+        super().__init__(f'{key.resource} "{key.name}" has been modified')
+        self.key = key
+        self.latest = latest
+
+
+class CompactedError(ShimError):
+    """The revision asked for is no longer kept; ``revision`` is what was asked."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__("etcdserver: mvcc: required revision has been compacted")
+        self.revision = revision
+
+
+class FutureRevisionError(ShimError):
+    """The revision asked for has not happened yet; ``current`` is 0 when etcd did not say."""
+
+    def __init__(self, revision: int, current: int = 0) -> None:
+        super().__init__("etcdserver: mvcc: required revision is a future revision")
+        self.revision = revision
+        self.current = current
+
+
+class ContinueTokenError(ShimError):
+    """A list's continue token that this server did not issue."""
+
+
+class TransformError(ShimError):
+    """A value could not be sealed or opened; ``message`` is upstream's inner text."""
+
+
+class DecodeError(ShimError):
+    """Bytes that are no object of the kinds known here."""
+
+
+class StorageError(ShimError):
+    """etcd refused, in its own words."""
+
+
+class StorageUnavailableError(StorageError):
+    """etcd is away or without a leader; the same request may succeed later."""
+
+
+class TooLargeError(StorageError):
+    """The encoded object exceeds what etcd takes in one request (1.5 MiB by default)."""
+
+
+class StorageFullError(StorageError):
+    """etcd's space quota is used up; writes stay refused until it is compacted and disarmed."""
+
+
+class CorruptWatchError(StorageError):
+    """A watch event that cannot be told, such as a delete whose old value is compacted away."""
+
+
+class EncryptionConfigError(ShimError):
+    """An EncryptionConfiguration that upstream would refuse, in upstream's words."""
+
+
+class KmsError(ShimError):
+    """Alibaba Cloud KMS refused or could not be reached (``kms_plugin``).
+
+    ``code`` is Alibaba's error code, or "" for transport failures; ``status`` the HTTP status or 0.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
