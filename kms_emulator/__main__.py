@@ -1,0 +1,58 @@
+"""`python -m kms_emulator`: the KMS alone, with one root AccessKey and no RAM or trail."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from kms_emulator.app import KmsSettings, create_app, open_store
+from kms_emulator.ports import (
+    ROOT_ACCESS_KEY_ID,
+    ROOT_ACCESS_KEY_SECRET,
+    AllowEverything,
+    KnownAccessKeys,
+    NullCallLog,
+    wall_clock,
+)
+from kms_emulator.store import MemoryKeyStore
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    store = open_store(options.database) if options.database else MemoryKeyStore()
+    app = create_app(
+        KmsSettings(auth=options.auth, default_region=options.region),
+        store=store,
+        identify=KnownAccessKeys(),
+        authorizer=AllowEverything(),
+        call_log=NullCallLog(),
+        now=wall_clock,
+    )
+    config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False)
+    with socket.create_server(("127.0.0.1", options.port)) as listener:
+        port = listener.getsockname()[1]
+        _say(f"KMS at http://127.0.0.1:{port} (region {options.region}, auth {options.auth})")
+        _say(f"AccessKeyId {ROOT_ACCESS_KEY_ID}, AccessKeySecret {ROOT_ACCESS_KEY_SECRET}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m kms_emulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8700, help="0 takes any free one")
+    parser.add_argument(
+        "--database", type=Path, help="SQLite file to keep keys in (default: memory only)"
+    )
+    parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
+    parser.add_argument("--region", default="cn-hangzhou", help="of calls that name none")
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The emulator as one ASGI application: what a request meets, in order, on this page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from kms_emulator.gateway.authentication import Authenticator, AuthMode
+from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.product import Product
+from kms_emulator.gateway.rpc import RpcGateway
+from kms_emulator.operations import kms_of, kms_product
+from kms_emulator.ports import Authorizer, CallLog, Clock, Identify
+from kms_emulator.service.keys import Keys
+from kms_emulator.store import KeyStore
+from kms_emulator.store_cache import CachingKeyStore
+from kms_emulator.store_sql import SqlKeyStore, open_sqlite
+
+logger = logging.getLogger(__name__)
+
+_ERASE_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KmsSettings:
+    """`auth`: see gateway/authentication. `default_region`: of a call that names none."""
+
+    auth: AuthMode = "strict"
+    default_region: str = "cn-hangzhou"
+
+
+def create_app(  # noqa: PLR0913 - the composition root names every port once
+    settings: KmsSettings,
+    *,
+    store: KeyStore,
+    identify: Identify,
+    authorizer: Authorizer,
+    call_log: CallLog,
+    now: Clock,
+    products: Iterable[Product] = (),
+) -> FastAPI:
+    """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
+    kms = kms_of(store, now=now)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        eraser = asyncio.create_task(_erase_regularly(kms.keys))
+        yield
+        eraser.cancel()
+        with suppress(asyncio.CancelledError):
+            await eraser
+        await store.close()
+
+    gateway = RpcGateway(
+        (kms_product(kms), *products),
+        # Who calls: signature, age, nonce, token.
+        authenticator=Authenticator(identify, mode=settings.auth, now=now),
+        # May they: asked per resource, once the operation has found it.
+        permissions=Permissions(authorizer, mode=settings.auth),
+        # Written once per call, after the operation and before the answer.
+        call_log=call_log,
+        now=now,
+        default_region=settings.default_region,
+    )
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
+    app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
+    return app
+
+
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def open_store(database: Path) -> KeyStore:
+    """A durable store in one SQLite file, which no other process may write."""
+    return CachingKeyStore(SqlKeyStore(open_sqlite(database)))
+
+
+async def _erase_regularly(keys: Keys) -> None:
+    """Key material must not outlive its deletion date only because nobody asked for the key."""
+    while True:
+        try:
+            await keys.erase_due()
+        except Exception:
+            logger.exception("could not erase deleted keys; trying again")
+        await asyncio.sleep(_ERASE_EVERY_SECONDS)

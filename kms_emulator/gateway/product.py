@@ -1,0 +1,124 @@
+"""A product is a table of operations; an operation is a row that says everything about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kms_emulator.errors import InvalidParameterError, MissingParameterError, NotBuiltError
+from kms_emulator.ports import Access, Caller
+
+ServiceT = TypeVar("ServiceT")
+RequestT = TypeVar("RequestT", bound=BaseModel)
+SubjectT = TypeVar("SubjectT")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation may know about the call it serves. `time` is on the simulated clock."""
+
+    request_id: str
+    time: datetime
+    caller: Caller
+    region: str
+    source_ip: str
+    host: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something a permission is about, in RAM's and ActionTrail's words."""
+
+    arn: str
+    type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[SubjectT]):
+    """What a call is about. Every resource must be permitted; the first one is recorded."""
+
+    subject: SubjectT
+    resources: tuple[Resource, ...] = ()
+    key_id: str | None = None
+
+
+class Secret:
+    """Marks a field of a request model (with Annotated) that no record may show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[ServiceT, RequestT, SubjectT]):
+    """One Action.
+
+    `find` looks up what the call is about, then its resources are authorized for `ram_action`
+    (None: open to every caller), then `run` answers the response fields without RequestId.
+    `billable` names the billing item of a success. Both functions raise ApiError.
+    """
+
+    name: str
+    request: type[RequestT]
+    access: Access
+    find: Callable[[ServiceT, Call, RequestT], Awaitable[Found[SubjectT]]]
+    run: Callable[[ServiceT, RequestT, SubjectT], Awaitable[dict[str, Any]]]
+    ram_action: str | None
+    billable: str | None = None
+    built: bool = True
+
+    def parse(self, parameters: Mapping[str, str]) -> RequestT:
+        """Raises MissingParameterError or InvalidParameterError, naming the parameter."""
+        try:
+            return self.request.model_validate(parameters)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else "Parameters"
+            if first["type"] == "missing" or first["input"] in {"", b""}:
+                raise MissingParameterError(name) from None
+            raise InvalidParameterError(name) from None
+
+    def recordable(self) -> tuple[str, ...]:
+        """The parameters an audit record may show: known to the model and not secret."""
+        return tuple(
+            field.alias or name
+            for name, field in self.request.model_fields.items()
+            if not any(isinstance(mark, Secret) for mark in field.metadata)
+        )
+
+
+class NoParameters(BaseModel):
+    """The request of an operation that takes none, or is not built."""
+
+
+async def find_nothing(_service: Any, _call: Call, _request: BaseModel) -> Found[None]:
+    return Found(None)
+
+
+def not_built(name: str, access: Access) -> Operation[Any, Any, Any]:
+    """A row that says so."""
+
+    async def refuse(_service: Any, _request: BaseModel, _subject: None) -> dict[str, Any]:
+        raise NotBuiltError(name)
+
+    return Operation(name, NoParameters, access, find_nothing, refuse, ram_action=None, built=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One API version of one cloud product.
+
+    `service` is handed to every operation. `statuses` gives the HTTP status of the product's own
+    error codes (400 where it says nothing). `wording` maps the gateway's error codes to the
+    product's own code and message, for products that word them differently.
+    """
+
+    name: str
+    version: str
+    operations: tuple[Operation[Any, Any, Any], ...]
+    service: Any = field(repr=False)
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    wording: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -1,0 +1,236 @@
+"""The RPC gateway: one ASGI application in front of every product's table of operations.
+
+A call is read, attributed, parsed, looked up, authorized, run, recorded once and answered, in this
+order. A call that cannot be attributed to an account is answered and not recorded: there is nobody
+whose trail or bill it belongs on, and a stranger must not be able to fill either.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from kms_emulator.errors import (
+    ActionNotFoundError,
+    ApiError,
+    ClientGoneError,
+    InternalFailureError,
+    MethodUnsupportedError,
+    RegionUnknownError,
+    VersionUnknownError,
+)
+from kms_emulator.gateway.authentication import Authenticator
+from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.product import Call, Found, Operation, Product
+from kms_emulator.gateway.rendering import Answer, failure, status_of, success, worded
+from kms_emulator.gateway.request import (
+    Receive,
+    Request,
+    Scope,
+    Send,
+    headers_of,
+    read_request,
+)
+from kms_emulator.ports import CallLog, CallRecord, Clock
+from kms_emulator.regions import region_of
+
+logger = logging.getLogger(__name__)
+
+_OK = 200
+_RECORDED_NAME = 128
+_RECORDED_VALUE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What a request asks for, resolved as far as it can be."""
+
+    version: str
+    action: str
+    product: Product | None = None
+    operation: Operation[Any, Any, Any] | None = None
+    recordable: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way to an answer. `call` is set once it has an account to belong to."""
+
+    request: Request
+    request_id: str
+    parameters: Mapping[str, str]
+    address: _Address
+    host: str
+    call: Call | None = None
+    found: Found[Any] | None = None
+    fields: Mapping[str, Any] | None = None
+    error: ApiError | None = None
+
+    @property
+    def status(self) -> int:
+        return status_of(self.error, self.address.product) if self.error else _OK
+
+
+class RpcGateway:
+    """ASGI application for RPC-style products."""
+
+    def __init__(
+        self,
+        products: Iterable[Product],
+        *,
+        authenticator: Authenticator,
+        permissions: Permissions,
+        call_log: CallLog,
+        now: Clock,
+        default_region: str,
+    ) -> None:
+        self._products = {product.version: product for product in products}
+        self._addresses = {
+            (product.version, row.name): _Address(
+                product.version, row.name, product, row, row.recordable()
+            )
+            for product in self._products.values()
+            for row in product.operations
+        }
+        self._authenticator = authenticator
+        self._permissions = permissions
+        self._call_log = call_log
+        self._now = now
+        self._default_region = default_region
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        request_id = str(uuid4())
+        try:
+            request = await read_request(scope, receive)
+        except ClientGoneError:
+            return
+        except ApiError as error:
+            answer = failure(
+                error,
+                status=status_of(error, None),
+                host=headers_of(scope).get("host", ""),
+                request_id=request_id,
+                xml=False,
+            )
+        else:
+            answer = await self._answer(request, request_id)
+        await answer.send(send, request_id)
+
+    async def _answer(self, request: Request, request_id: str) -> Answer:
+        parameters = request.merged()
+        address = self._resolve(request, parameters)
+        host = request.headers.get("host", "")
+        exchange = _Exchange(request, request_id, parameters, address, host)
+        try:
+            await self._perform(exchange)
+        except ApiError as error:
+            exchange.error = worded(error, address.product)
+        except Exception:
+            logger.exception("request %s failed", request_id)
+            exchange.error = InternalFailureError()
+        if exchange.call is not None:
+            await self._record(exchange, exchange.call)
+        return _render(exchange)
+
+    def _resolve(self, request: Request, parameters: Mapping[str, str]) -> _Address:
+        headers = request.headers
+        if "authorization" in headers:
+            version = headers.get("x-acs-version") or parameters.get("Version", "")
+            action = headers.get("x-acs-action") or parameters.get("Action", "")
+        elif "Signature" in parameters:  # of this kind the parameters are signed, the headers not
+            version, action = parameters.get("Version", ""), parameters.get("Action", "")
+        else:
+            version = parameters.get("Version") or headers.get("x-acs-version", "")
+            action = parameters.get("Action") or headers.get("x-acs-action", "")
+        known = self._addresses.get((version, action))
+        return known or _Address(version, action, self._products.get(version))
+
+    async def _perform(self, exchange: _Exchange) -> None:
+        request, address = exchange.request, exchange.address
+        caller = await self._authenticator.caller(request)
+        region = region_of(
+            exchange.host, exchange.parameters.get("RegionId"), default=self._default_region
+        )
+        exchange.call = call = Call(
+            request_id=exchange.request_id,
+            time=self._now(),
+            caller=caller,
+            region=region or self._default_region,
+            source_ip=request.source_ip,
+            host=exchange.host,
+            user_agent=request.headers.get("user-agent", ""),
+        )
+        if request.method not in {"GET", "POST"}:
+            raise MethodUnsupportedError
+        if address.product is None:
+            raise VersionUnknownError
+        if address.operation is None or request.path not in {"/", ""}:
+            raise ActionNotFoundError
+        if region is None:
+            raise RegionUnknownError
+        operation, service = address.operation, address.product.service
+        parsed = operation.parse(exchange.parameters)
+        exchange.found = found = await operation.find(service, call, parsed)
+        if operation.ram_action is not None:
+            await self._permissions.require(call, operation.ram_action, found.resources)
+        exchange.fields = await operation.run(service, parsed, found.subject)
+
+    async def _record(self, exchange: _Exchange, call: Call) -> None:
+        """Once per call, failed ones too, and before the client hears of it."""
+        try:
+            await self._call_log.record(_call_record(exchange, call))
+        except Exception:
+            logger.exception("request %s could not be recorded", exchange.request_id)
+            exchange.error = InternalFailureError()
+
+
+def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
+    address, found, error = exchange.address, exchange.found, exchange.error
+    operation = address.operation
+    resource = found.resources[0] if found and found.resources else None
+    shown = exchange.parameters
+    return CallRecord(
+        request_id=call.request_id,
+        time=call.time,
+        product=address.product.name if address.product else "",
+        version=address.version[:_RECORDED_NAME],
+        action=address.action[:_RECORDED_NAME],
+        access=operation.access if operation else "Read",
+        caller=call.caller,
+        region=call.region,
+        source_ip=call.source_ip,
+        user_agent=call.user_agent[:_RECORDED_VALUE],
+        host=call.host[:_RECORDED_VALUE],
+        parameters={n: shown[n][:_RECORDED_VALUE] for n in address.recordable if n in shown},
+        http_status=exchange.status,
+        resource_type=resource.type if resource else None,
+        resource_name=resource.name if resource else None,
+        error_code=error.code if error else None,
+        error_message=error.message if error else None,
+        billable=operation.billable if operation and not error else None,
+        key_id=found.key_id if found else None,
+    )
+
+
+def _render(exchange: _Exchange) -> Answer:
+    xml = exchange.parameters.get("Format", "").upper() == "XML"
+    if exchange.error is not None or exchange.fields is None:
+        return failure(
+            exchange.error or InternalFailureError(),
+            status=exchange.status,
+            host=exchange.host,
+            request_id=exchange.request_id,
+            xml=xml,
+        )
+    return success(
+        exchange.fields,
+        action=exchange.address.action,
+        request_id=exchange.request_id,
+        xml=xml,
+    )

@@ -1,0 +1,62 @@
+"""Every Action of KMS 2016-01-20 as one row, built or not.
+
+Dispatch, permissions, records, bills and the coverage page all read these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from secrets import token_bytes as system_token_bytes
+
+from kms_emulator.gateway.product import Product
+from kms_emulator.operations import aliases, crypto_operations, keys, unbuilt
+from kms_emulator.operations.kms import Kms, Row
+from kms_emulator.ports import Clock
+from kms_emulator.service.aliases import Aliases
+from kms_emulator.service.crypto_operations import CryptoOperations
+from kms_emulator.service.keys import Keys
+from kms_emulator.store import KeyStore
+
+OPERATIONS: tuple[Row, ...] = (
+    *keys.ROWS,
+    *crypto_operations.ROWS,
+    *aliases.ROWS,
+    *unbuilt.ROWS,
+)
+
+_STATUSES: Mapping[str, int] = {
+    "DryRunOperationError": 412,
+    "Forbidden.AccessKey": 403,
+    "Forbidden.AliasNotFound": 404,
+    "Forbidden.KeyNotFound": 404,
+    "Forbidden.KeyVersionNotFound": 404,
+    "Forbidden.NoPermission": 403,
+    "Rejected.Disabled": 409,
+    "Rejected.PendingDeletion": 409,
+    "Rejected.PendingImport": 409,
+    "Rejected.StateModifiedFailed": 409,
+}
+
+_WORDING: Mapping[str, tuple[str, str]] = {
+    "InvalidAccessKeyId.NotFound": (
+        "InvalidAccessKeyId.NotFound",
+        "The AccessKey ID provided does not exist in our records.",
+    ),
+    "InvalidAccessKeyId.Inactive": ("Forbidden.AccessKey", "This AccessKey is not enabled."),
+    "NoPermission": (
+        "Forbidden.NoPermission",
+        "This operation is forbidden by permission system.",
+    ),
+}
+
+
+def kms_of(
+    store: KeyStore, *, now: Clock, token_bytes: Callable[[int], bytes] = system_token_bytes
+) -> Kms:
+    """The domain over a store."""
+    all_keys = Keys(store, now=now, token_bytes=token_bytes)
+    return Kms(all_keys, CryptoOperations(token_bytes=token_bytes), Aliases(store, all_keys))
+
+
+def kms_product(kms: Kms) -> Product:
+    return Product("Kms", "2016-01-20", OPERATIONS, kms, _STATUSES, _WORDING)

@@ -1,0 +1,145 @@
+"""The tables of `store_sql`, and keys and aliases as their rows.
+
+A key spans two tables: one row of its own and one for each of its versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
+
+
+class _UtcTime(sa.TypeDecorator[datetime]):
+    """Stored without an offset, because SQLite keeps none; always UTC."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+keys = sa.Table(
+    "kms_keys",
+    metadata,
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("region", sa.String, primary_key=True),
+    sa.Column("key_id", sa.String, primary_key=True),
+    sa.Column("created_at", _UtcTime, nullable=False),
+    sa.Column("creator", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("description", sa.String, nullable=False),
+    sa.Column("spec", sa.String, nullable=False),
+    sa.Column("usage", sa.String, nullable=False),
+    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("protection_level", sa.String, nullable=False),
+    sa.Column("delete_at", _UtcTime, index=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Index("kms_keys_by_age", "account_id", "region", "created_at", "key_id"),
+)
+
+
+def _owning_key() -> sa.ForeignKeyConstraint:
+    columns = ["account_id", "region", "key_id"]
+    return sa.ForeignKeyConstraint(
+        columns, [f"kms_keys.{name}" for name in columns], ondelete="CASCADE"
+    )
+
+
+key_versions = sa.Table(
+    "kms_key_versions",
+    metadata,
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("region", sa.String, primary_key=True),
+    sa.Column("version_id", sa.String, primary_key=True),
+    sa.Column("key_id", sa.String, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),  # 0 is the primary, then newest first
+    sa.Column("created_at", _UtcTime, nullable=False),
+    sa.Column("material", sa.LargeBinary, nullable=False),
+    _owning_key(),
+    sa.Index("kms_key_versions_by_key", "account_id", "region", "key_id", "position"),
+)
+
+aliases = sa.Table(
+    "kms_aliases",
+    metadata,
+    sa.Column("account_id", sa.String, primary_key=True),
+    sa.Column("region", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("key_id", sa.String, nullable=False),
+    _owning_key(),
+    sa.Index("kms_aliases_by_key", "account_id", "region", "key_id"),
+)
+
+
+def key_row(key: Key) -> dict[str, Any]:
+    return {
+        "account_id": key.scope.account_id,
+        "region": key.scope.region,
+        "key_id": key.id,
+        "created_at": key.created_at,
+        "creator": key.creator,
+        "state": key.state.value,
+        "description": key.description,
+        "spec": key.spec,
+        "usage": key.usage,
+        "origin": key.origin,
+        "protection_level": key.protection_level,
+        "delete_at": key.delete_at,
+        "revision": key.revision,
+    }
+
+
+def version_rows(key: Key) -> list[dict[str, Any]]:
+    return [
+        {
+            "account_id": key.scope.account_id,
+            "region": key.scope.region,
+            "version_id": version.id,
+            "key_id": key.id,
+            "position": position,
+            "created_at": version.created_at,
+            "material": version.material,
+        }
+        for position, version in enumerate(key.versions)
+    ]
+
+
+def alias_row(alias: Alias) -> dict[str, Any]:
+    return {
+        "account_id": alias.scope.account_id,
+        "region": alias.scope.region,
+        "name": alias.name,
+        "key_id": alias.key_id,
+    }
+
+
+def key_from_rows(scope: Scope, row: sa.Row[Any], versions: Sequence[sa.Row[Any]]) -> Key:
+    """`versions` in the order of their positions."""
+    primary, *retired = versions
+    return Key(
+        scope=scope,
+        id=row.key_id,
+        created_at=row.created_at,
+        primary=PrimaryKeyVersion(primary.version_id, primary.created_at, primary.material),
+        retired=tuple(KeyVersion(v.version_id, v.created_at, v.material) for v in retired),
+        creator=row.creator,
+        state=KeyState(row.state),
+        description=row.description,
+        spec=row.spec,
+        usage=row.usage,
+        origin=row.origin,
+        protection_level=row.protection_level,
+        delete_at=row.delete_at,
+        revision=row.revision,
+    )
