@@ -1,7 +1,7 @@
 """Everything that can go wrong below the API edge, without HTTP.
 
-``api/status.py`` alone turns these into ``metav1.Status``. Messages keep upstream's wording, because
-operators search for it.
+``api/status.py`` alone turns these into ``metav1.Status``. Messages keep upstream's wording,
+because operators search for it.
 """
 
 from typing import Any, Protocol
@@ -75,12 +75,26 @@ class ContinueTokenError(ShimError):
     """A list's continue token that this server did not issue."""
 
 
+class ReadableError(ShimError):
+    """An unsafe delete met an object that can be read after all."""
+
+    def __init__(self, key: ObjectKey) -> None:
+        super().__init__(
+            "unsafe deletion is not allowed because the object is decodable from storage"
+        )
+        self.key = key
+
+
 class TransformError(ShimError):
     """A value could not be sealed or opened; ``message`` is upstream's inner text."""
 
 
 class DecodeError(ShimError):
     """Bytes that are no object of the kinds known here."""
+
+
+class EncodeError(ShimError):
+    """An object without an encoding: an unknown kind, or a field of the wrong type."""
 
 
 class StorageError(ShimError):

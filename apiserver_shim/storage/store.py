@@ -1,11 +1,27 @@
 """Objects in etcd: encode, seal, one transaction; and back (k8s.io/apiserver storage/etcd3)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from apiserver_shim.encryption.transformer import TransformerSet
-from apiserver_shim.storage.etcd import EtcdClient
+from apiserver_shim.encryption.transformer import Transformer, TransformerSet
+from apiserver_shim.errors import (
+    AlreadyExistsError,
+    CorruptWatchError,
+    DecodeError,
+    FutureRevisionError,
+    NotFoundError,
+    ReadableError,
+    StaleWriteError,
+    StorageError,
+    TransformError,
+)
+from apiserver_shim.storage import codec
+from apiserver_shim.storage.etcd import EtcdClient, prefix_end
+from apiserver_shim.storage.etcd_pb2 import Event, KeyValue
+from apiserver_shim.storage.opening import open_all
+from apiserver_shim.storage.watcher import Watcher
 
 Object = dict[str, Any]
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
@@ -21,12 +37,17 @@ class Key:
 
     def path(self, prefix: str) -> str:
         """Return the etcd key, such as ``/registry/secrets/default/app1``."""
-        raise NotImplementedError
+        name, namespace = self.name, self.namespace
+        if not _is_segment(name) or not (namespace is None or _is_segment(namespace)):
+            raise StorageError(f'invalid key: "{namespace or ""}/{name}"')
+        if namespace is None:
+            return f"{prefix}/{self.resource}/{name}"
+        return f"{prefix}/{self.resource}/{namespace}/{name}"
 
 
 @dataclass(slots=True)
 class StoredObject:
-    """An object as read; ``raw`` is its decrypted stored encoding, ``revision`` its mod_revision."""
+    """An object as read; ``raw`` is its encoding, decrypted, and ``revision`` its mod_revision."""
 
     obj: Object
     revision: int
@@ -57,29 +78,76 @@ class Store:
     """The objects of one logical cluster below one etcd prefix."""
 
     def __init__(self, etcd: EtcdClient, *, prefix: str, transformers: TransformerSet) -> None:
-        raise NotImplementedError
+        self._etcd = etcd
+        self._prefix = "/" + prefix.strip("/")
+        self._transformers = transformers
 
     async def get(self, key: Key, *, revision: int = 0) -> StoredObject:
         """Read the newest version; raises NotFoundError.
 
         ``revision`` asks for an answer not older than it, else FutureRevisionError.
         """
-        raise NotImplementedError
+        read = await self._etcd.get(key.path(self._prefix).encode())
+        if revision > read.revision:
+            raise FutureRevisionError(revision, read.revision)
+        if read.kv is None:
+            raise NotFoundError(key)
+        return await _open(read.kv, self._transformers.for_resource(key.resource))
 
     async def create(self, key: Key, obj: Object) -> Object:
         """Store a new object; returns it with its resourceVersion; raises AlreadyExistsError."""
-        raise NotImplementedError
+        if obj["metadata"].get("resourceVersion"):
+            raise StorageError("resourceVersion should not be set on objects to be created")
+        etcd_key = key.path(self._prefix).encode()
+        transformer = self._transformers.for_resource(key.resource)
+        value = await transformer.to_storage(codec.encode(obj), etcd_key)
+        written = await self._etcd.create(etcd_key, value)
+        if not written.succeeded:
+            raise AlreadyExistsError(key)
+        return _at_revision(obj, written.revision)
 
     async def replace(self, key: Key, obj: Object, *, current: StoredObject) -> Object:
         """Store ``obj`` over ``current``; raises StaleWriteError when that is not the newest.
 
         Equal bytes that are not stale are not written: same resourceVersion.
         """
-        raise NotImplementedError
+        raw = codec.encode(obj)
+        if raw == current.raw and not current.stale:
+            return _at_revision(obj, current.revision)
+        etcd_key = key.path(self._prefix).encode()
+        transformer = self._transformers.for_resource(key.resource)
+        value = await transformer.to_storage(raw, etcd_key)
+        written = await self._etcd.update(etcd_key, value, revision=current.revision)
+        if not written.succeeded:
+            raise StaleWriteError(key, await self._latest(written.kv, transformer))
+        return _at_revision(obj, written.revision)
 
     async def delete(self, key: Key, *, current: StoredObject) -> int:
         """Remove ``current``; returns the delete's revision; raises StaleWriteError."""
-        raise NotImplementedError
+        etcd_key = key.path(self._prefix).encode()
+        deleted = await self._etcd.delete(etcd_key, revision=current.revision)
+        if not deleted.succeeded:
+            transformer = self._transformers.for_resource(key.resource)
+            raise StaleWriteError(key, await self._latest(deleted.kv, transformer))
+        return deleted.revision
+
+    async def delete_unreadable(self, key: Key) -> int:
+        """Remove an object that cannot be opened or decoded; returns the delete's revision.
+
+        Raises NotFoundError, ReadableError, StaleWriteError.
+        """
+        etcd_key = key.path(self._prefix).encode()
+        kv = (await self._etcd.get(etcd_key)).kv
+        if kv is None:
+            raise NotFoundError(key)
+        try:
+            await _open(kv, self._transformers.for_resource(key.resource))
+        except (TransformError, DecodeError):
+            deleted = await self._etcd.delete(etcd_key, revision=kv.mod_revision)
+            if not deleted.succeeded:
+                raise StaleWriteError(key, None) from None
+            return deleted.revision
+        raise ReadableError(key)
 
     async def list(
         self,
@@ -90,24 +158,93 @@ class Store:
         start: str | None = None,
         revision: int = 0,
     ) -> Page:
-        """Read a page, at exactly ``revision`` if given; raises CompactedError, FutureRevisionError."""
-        raise NotImplementedError
+        """Read a page, at exactly ``revision`` if given.
+
+        Raises CompactedError, FutureRevisionError; one object that cannot be opened fails it all.
+        """
+        prefix = self._list_prefix(resource, namespace)
+        first = prefix + start.encode() if start else prefix
+        found = await self._etcd.list(first, prefix_end(prefix), limit=limit, revision=revision)
+        kvs = found.kvs
+        transformer = self._transformers.for_resource(resource)
+        opened = await open_all(kvs, transformer)
+        items = [_stored(kv, raw, stale) for kv, (raw, stale) in zip(kvs, opened, strict=True)]
+        remaining = found.total - len(kvs)
+        more = remaining > 0 and len(kvs) > 0
+        next_start = kvs[-1].key[len(prefix) :].decode() + "\x00" if more else None
+        return Page(items, revision or found.revision, next_start, remaining if more else 0)
 
     async def latest_revision(self, resource: str) -> int:
         """Return the store's newest revision."""
-        raise NotImplementedError
+        return (await self._etcd.get(f"{self._prefix}/{resource}".encode())).revision
 
-    def watch(
+    async def watch(
         self,
         resource: str,
         namespace: str | None = None,
         *,
         revision: int,
         previous: bool = True,
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent]:
         """Yield changes after ``revision`` until closed; raises CompactedError, TransformError.
 
         Reconnects by itself, losing and repeating nothing. ``previous`` also opens the old object
-        of a MODIFIED, for selectors.
+        of a MODIFIED, for selectors. Raises StorageUnavailableError if it cannot even begin.
         """
-        raise NotImplementedError
+        watcher = Watcher(self._etcd, self._list_prefix(resource, namespace), revision)
+        async with aclosing(watcher.responses()) as responses:
+            async for response in responses:
+                if not response.events:
+                    yield WatchEvent("BOOKMARK", None, None, response.header.revision)
+                for event in response.events:
+                    transformer = self._transformers.for_resource(resource)
+                    yield await _watch_event(event, transformer, previous=previous)
+
+    def _list_prefix(self, resource: str, namespace: str | None) -> bytes:
+        if namespace is None:
+            return f"{self._prefix}/{resource}/".encode()
+        if not _is_segment(namespace):
+            raise StorageError(f'invalid key: "{namespace}"')
+        return f"{self._prefix}/{resource}/{namespace}/".encode()
+
+    async def _latest(self, kv: KeyValue | None, transformer: Transformer) -> StoredObject | None:
+        return None if kv is None else await _open(kv, transformer)
+
+
+def _is_segment(name: str) -> bool:
+    return bool(name) and name not in {".", ".."} and "/" not in name and "%" not in name
+
+
+def _at_revision(obj: Object, revision: int) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+
+
+def _stored(kv: KeyValue, raw: bytes, stale: bool) -> StoredObject:
+    obj = codec.decode(raw)
+    obj["metadata"]["resourceVersion"] = str(kv.mod_revision)
+    return StoredObject(obj, kv.mod_revision, kv.create_revision, stale, raw)
+
+
+async def _open(kv: KeyValue, transformer: Transformer) -> StoredObject:
+    raw, stale = await transformer.from_storage(kv.value, kv.key)
+    return _stored(kv, raw, stale)
+
+
+async def _watch_event(event: Event, transformer: Transformer, *, previous: bool) -> WatchEvent:
+    kv = event.kv
+    revision = kv.mod_revision
+    if event.type == Event.DELETE:
+        if not event.HasField("prev_kv"):
+            raise CorruptWatchError(
+                f"etcd event received with PrevKv=nil (key={kv.key.decode(errors='replace')!r}, "
+                f"modRevision={revision}, type=DELETE)"
+            )
+        prev = (await _open(event.prev_kv, transformer)).obj
+        return WatchEvent("DELETED", _at_revision(prev, revision), prev, revision)
+    obj = (await _open(kv, transformer)).obj
+    if kv.create_revision == revision:
+        return WatchEvent("ADDED", obj, None, revision)
+    prev_obj = None
+    if previous and event.HasField("prev_kv"):
+        prev_obj = (await _open(event.prev_kv, transformer)).obj
+    return WatchEvent("MODIFIED", obj, prev_obj, revision)
