@@ -33,7 +33,7 @@ class Permissions:
             return
         context = {
             "acs:SourceIp": call.source_ip,
-            "acs:CurrentTime": call.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "acs:CurrentTime": f"{call.time.isoformat()[:19]}Z",
         }
         for resource in resources:
             allowed = await self._authorizer.allows(

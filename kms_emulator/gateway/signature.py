@@ -38,6 +38,7 @@ _MUST_BE_SIGNED = frozenset(
 )
 _ACS3 = "ACS3-HMAC-SHA256"
 _ACS4 = "ACS4-HMAC-SHA256"
+_TIME_CHARACTERS = 20
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _RESERVED = re.compile(rb"[^A-Za-z0-9\-._~]")
 _ESCAPES = tuple(b"%%%02X" % byte for byte in range(256))
@@ -203,9 +204,11 @@ def _present(text: str | None) -> str:
 def _utc_time(text: str | None) -> datetime:
     """`2026-01-02T03:04:05Z`"""
     try:
-        return datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        if text and len(text) == _TIME_CHARACTERS and text[-1] == "Z":
+            return datetime.fromisoformat(text)
     except ValueError:
-        raise TimestampMissingError from None
+        pass
+    raise TimestampMissingError
 
 
 def _http_date(text: str | None) -> datetime:
