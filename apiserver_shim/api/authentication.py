@@ -1,0 +1,83 @@
+"""Who asks: a client certificate, a static bearer token, or nobody.
+
+After k8s.io/apiserver authentication. A credential belongs to one cluster and is refused by all
+others, although one CA signs them all: the certificate's OU names the cluster.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticToken
+
+AuthMode = Literal["off", "soft", "strict"]
+
+AUTHENTICATED = "system:authenticated"
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """A user as authorization sees it."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
+
+
+class BadCredentialError(Exception):
+    """Something was presented, and this cluster does not accept it."""
+
+
+def authenticate(
+    spec: ClusterSpec, authorization: bytes, certificate: Mapping[str, Any] | None
+) -> UserInfo:
+    """Return who asks; raises BadCredentialError.
+
+    ``certificate`` is a verified peer certificate as ``ssl.SSLSocket.getpeercert`` gives it.
+    """
+    if certificate:
+        user = _certificate_user(spec, certificate)
+        if user is not None:
+            return user
+    if authorization:
+        return _token_user(spec.tokens, authorization)
+    if certificate:
+        raise BadCredentialError
+    return ANONYMOUS
+
+
+def _certificate_user(spec: ClusterSpec, certificate: Mapping[str, Any]) -> UserInfo | None:
+    names: dict[str, list[str]] = {}
+    for part in certificate.get("subject", ()):
+        for kind, value in part:
+            names.setdefault(kind, []).append(value)
+    # a certificate of somebody else's PKI names no cluster; it can only mean the default one
+    clusters = names.get("organizationalUnitName", [DEFAULT_CLUSTER])
+    common = names.get("commonName", [])
+    if clusters != [spec.id] or not common or not common[-1]:
+        return None
+    return UserInfo(common[-1], _authenticated(names.get("organizationName", [])))
+
+
+def _token_user(tokens: Iterable[StaticToken], authorization: bytes) -> UserInfo:
+    scheme, _, token = authorization.strip().partition(b" ")
+    token = token.strip()
+    if scheme.lower() != b"bearer" or not token:
+        raise BadCredentialError
+    found: StaticToken | None = None
+    for candidate in tokens:
+        # all are compared, so that time tells nothing about which one was near
+        if hmac.compare_digest(candidate.token.encode(), token):
+            found = candidate
+    if found is None:
+        raise BadCredentialError
+    return UserInfo(found.user, _authenticated(found.groups), found.uid)
+
+
+def _authenticated(groups: Iterable[str]) -> tuple[str, ...]:
+    return (*(group for group in groups if group != AUTHENTICATED), AUTHENTICATED)

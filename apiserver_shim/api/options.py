@@ -1,0 +1,95 @@
+"""Query parameters and DeleteOptions, checked as upstream checks them."""
+
+from typing import Any
+
+from apiserver_shim.api import negotiation
+from apiserver_shim.api.request import ApiRequest
+from apiserver_shim.objects.errors import (
+    BadRequestError,
+    FieldError,
+    InvalidError,
+    forbidden,
+    invalid,
+    not_supported,
+    too_long,
+)
+from apiserver_shim.objects.registry import DeleteOptions
+
+_VALIDATIONS = ("Ignore", "Strict", "Warn")
+_MANAGER_LIMIT = 128
+_PROPAGATIONS = ("Background", "Foreground", "Orphan")
+
+
+def check_write_options(request: ApiRequest, kind: str) -> bool:
+    """Refuse what a write cannot take; returns whether it is a dry run."""
+    query = request.query
+    if not query:
+        return False
+    dry_run = query.get("dryRun", [])
+    found = _dry_run(dry_run)
+    if len(request.parameter("fieldManager").encode()) > _MANAGER_LIMIT:
+        found.append(too_long("fieldManager", _MANAGER_LIMIT))
+    validation = request.parameter("fieldValidation")
+    if validation and validation not in _VALIDATIONS:
+        found.append(not_supported("fieldValidation", validation, _VALIDATIONS))
+    if kind == "PatchOptions" and "force" in query:
+        found.append(forbidden("force", "may not be specified for non-apply patch"))
+    if found:
+        raise InvalidError(kind, "", found, group="meta.k8s.io")
+    return bool(dry_run)
+
+
+def field_validation(request: ApiRequest) -> str:
+    return request.parameter("fieldValidation") or "Warn"
+
+
+async def delete_options(request: ApiRequest) -> DeleteOptions:
+    """Read DeleteOptions from the body or, when there is none, from the query."""
+    body = await request.body()
+    if body:
+        options = negotiation.decode(body, request.header(b"content-type"), "DeleteOptions")
+        if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
+            raise BadRequestError("decoded object cannot be converted to DeleteOptions")
+    else:
+        options = _from_query(request)
+    dry_run = options.get("dryRun") or []
+    preconditions = options.get("preconditions") or {}
+    if not isinstance(dry_run, list) or not isinstance(preconditions, dict):
+        raise BadRequestError("json: cannot unmarshal into Go struct DeleteOptions")
+    if found := [*_dry_run(dry_run), *_propagation(options)]:
+        raise InvalidError("DeleteOptions", "", found, group="meta.k8s.io")
+    return DeleteOptions(
+        uid=preconditions.get("uid"),
+        resource_version=preconditions.get("resourceVersion"),
+        dry_run=bool(dry_run),
+    )
+
+
+def _from_query(request: ApiRequest) -> dict[str, Any]:
+    options: dict[str, Any] = {"dryRun": request.query.get("dryRun", [])}
+    request.number("gracePeriodSeconds")
+    if policy := request.parameter("propagationPolicy"):
+        options["propagationPolicy"] = policy
+    if "orphanDependents" in request.query:
+        options["orphanDependents"] = request.flag("orphanDependents")
+    return options
+
+
+def _dry_run(values: list[Any]) -> list[FieldError]:
+    if all(value == "All" for value in values):
+        return []
+    listed = ", ".join(f'"{value}"' for value in values)
+    body = f'Unsupported value: []string{{{listed}}}: supported values: "All"'
+    return [FieldError("dryRun", "FieldValueNotSupported", body)]
+
+
+def _propagation(options: dict[str, Any]) -> list[FieldError]:
+    policy = options.get("propagationPolicy")
+    if policy is None:
+        return []
+    if options.get("orphanDependents") is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        return [invalid("propagationPolicy", policy, detail)]
+    if policy not in _PROPAGATIONS:
+        return [not_supported("propagationPolicy", str(policy), (*_PROPAGATIONS, "nil"))]
+    return []

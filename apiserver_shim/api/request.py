@@ -1,0 +1,211 @@
+"""One request on its way through the pipeline: what is asked, by whom, of which cluster."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope, Send
+
+from apiserver_shim.api.authentication import ANONYMOUS, UserInfo
+from apiserver_shim.api.status import StatusError, too_large
+from apiserver_shim.clusters import Cluster
+from apiserver_shim.objects.errors import BadRequestError
+
+BODY_LIMIT = 3 * 1024 * 1024
+
+_VERBS: Mapping[str, str] = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_OF_NAMESPACES = frozenset(("status", "finalize"))
+_SCOPE_KEY = "apiserver_shim.request"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """What a path and method mean (k8s.io/apiserver endpoints/request).
+
+    ``resource`` is "" for paths outside the API, whose verb is the HTTP method in lower case.
+    ``namespace`` of a request for one Namespace is its name, as upstream has it.
+    """
+
+    verb: str
+    path: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    name: str = ""
+    subresource: str = ""
+    extra: bool = False  # more path segments than any resource has
+
+
+def parse_info(method: str, path: str, *, watch: bool = False) -> RequestInfo:
+    """Read a path below the cluster's root."""
+    parts = path.split("/")[1:]
+    if parts and parts[-1] == "":
+        parts.pop()
+    if len(parts) > 2 and parts[0] == "api":
+        group, version, rest = "", parts[1], parts[2:]
+    elif len(parts) > 3 and parts[0] == "apis":
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return RequestInfo(method.lower(), path)
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _OF_NAMESPACES:
+            rest = rest[2:]
+    resource, name, subresource = (*rest, "", "")[:3]
+    verb = _VERBS.get(method, method.lower())
+    if not name and verb == "get":
+        verb = "watch" if watch else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    return RequestInfo(
+        verb, path, group, version, namespace, resource, name, subresource, len(rest) > 3
+    )
+
+
+class ApiRequest:
+    """A request as handlers see it; made once, filled in as it passes the pipeline."""
+
+    __slots__ = (
+        "_query",
+        "cluster",
+        "headers",
+        "info",
+        "method",
+        "path",
+        "receive",
+        "scope",
+        "send",
+        "user",
+        "warnings",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, cluster: Cluster) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.cluster = cluster
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._query: dict[str, list[str]] | None = None
+        self.info = parse_info(self.method, self.path, watch=self.flag("watch"))
+        self.user: UserInfo = ANONYMOUS
+        self.warnings: list[str] = []
+        scope[_SCOPE_KEY] = self
+
+    @staticmethod
+    def of(scope: Scope) -> "ApiRequest":
+        """Return the request that the pipeline keeps in an ASGI scope."""
+        request: ApiRequest = scope[_SCOPE_KEY]
+        return request
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        if self._query is None:
+            text = self.scope["query_string"]
+            try:
+                self._query = (
+                    parse_qs(text.decode("ascii"), keep_blank_values=True, max_num_fields=100)
+                    if text
+                    else {}
+                )
+            except ValueError:
+                self._query = {}
+                raise BadRequestError("invalid query string") from None
+        return self._query
+
+    def parameter(self, name: str) -> str:
+        values = self.query.get(name)
+        return values[0] if values else ""
+
+    def flag(self, name: str) -> bool:
+        """Read a boolean as Go's conversion does: present and neither false nor 0."""
+        values = self.query.get(name)
+        return values is not None and values[0] not in {"false", "0"}
+
+    def number(self, name: str) -> int | None:
+        """Read an integer parameter; raises BadRequestError."""
+        text = self.parameter(name)
+        if not text:
+            return None
+        if len(text) > 18 or not text.removeprefix("-").isascii() or not text.lstrip("-").isdigit():
+            raise BadRequestError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+        return int(text)
+
+    def header(self, name: bytes) -> str:
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def pretty(self) -> bool:
+        """Tell whether a human reads the answer."""
+        if "pretty" in self.query:
+            return self.flag("pretty")
+        return self.headers.get(b"user-agent", b"").startswith((b"curl/", b"Wget/", b"Mozilla/5.0"))
+
+    async def body(self) -> bytes:
+        """Read the whole body; raises StatusError 413 beyond the limit."""
+        announced = self.headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > BODY_LIMIT:
+            raise StatusError(too_large(BODY_LIMIT))
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return _limited(body)
+        parts, size = [body], len(body)
+        while message.get("more_body"):
+            message = await self.receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > BODY_LIMIT:
+                raise StatusError(too_large(BODY_LIMIT))
+        return b"".join(parts)
+
+
+def _limited(body: bytes) -> bytes:
+    if len(body) > BODY_LIMIT:
+        raise StatusError(too_large(BODY_LIMIT))
+    return body
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send: Send) -> None:
+        head: list[tuple[bytes, bytes]] = [
+            (b"cache-control", b"no-cache, private"),
+            (b"content-type", self.content_type),
+            (b"content-length", b"%d" % len(self.body)),
+            *self.headers,
+        ]
+        start: dict[str, Any] = {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": head,
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def text_reply(status: int, text: str) -> Reply:
+    return Reply(status, text.encode(), b"text/plain; charset=utf-8")
+
+
+def not_found_page() -> Reply:
+    """Answer for a path that leads nowhere; clients have words of their own for it."""
+    return text_reply(404, "404 page not found\n")

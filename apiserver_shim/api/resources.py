@@ -1,0 +1,227 @@
+"""The verbs on objects: from a request to the registry and back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from apiserver_shim.api import negotiation, status
+from apiserver_shim.api.answers import list_reply, object_reply, status_reply
+from apiserver_shim.api.options import check_write_options, delete_options, field_validation
+from apiserver_shim.api.patches import patch_change
+from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
+from apiserver_shim.api.status import StatusError
+from apiserver_shim.api.watch import WatchStream
+from apiserver_shim.errors import NotFoundError
+from apiserver_shim.objects import selectors
+from apiserver_shim.objects.decoding import (
+    FieldValidation,
+    decode_object,
+    replacing,
+    uid_conflict,
+)
+from apiserver_shim.objects.errors import BadRequestError
+from apiserver_shim.objects.kinds import KINDS
+from apiserver_shim.objects.lists import (
+    ListOptions,
+    ListResult,
+    every,
+    list_objects,
+    parse_revision,
+)
+from apiserver_shim.objects.strategy import Strategy
+from apiserver_shim.storage.store import Key
+
+Object = dict[str, Any]
+Verb = Callable[[ApiRequest, Strategy], Awaitable[Reply]]
+
+_SEGMENTS_REFUSED = frozenset((".", ".."))
+
+
+class Resources:
+    """Answers every request for objects."""
+
+    def __init__(self, *, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._verbs: Mapping[str, Verb] = {
+            "get": self._get,
+            "list": self._list,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+
+    async def __call__(self, request: ApiRequest) -> Reply | None:
+        """Answer, or stream and return None."""
+        info = request.info
+        strategy = KINDS.get(info.resource) if not info.group and info.version == "v1" else None
+        if strategy is None or not _is_place(request, strategy):
+            return not_found_page()
+        if not _is_verb(request, strategy):
+            raise StatusError(status.method_not_allowed(info.resource, info.verb))
+        await request.cluster.ready()
+        if info.verb == "watch":
+            stopping = request.scope.get("state", {}).get("stopping") or asyncio.Event()
+            stream = WatchStream(request, _selector(request, strategy), now=self._now)
+            await stream.run(stopping=stopping)
+            return None
+        return await self._verbs[info.verb](request, strategy)
+
+    async def _get(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        revision = parse_revision(request.parameter("resourceVersion")) if request.query else 0
+        obj = await request.cluster.registry.get(_key(request, strategy), revision=revision)
+        return object_reply(request, strategy, obj, status=200, now=self._now)
+
+    async def _list(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        if "sendInitialEvents" in request.query:
+            raise BadRequestError("sendInitialEvents is forbidden for list")
+        options = ListOptions(
+            limit=max(request.number("limit") or 0, 0),
+            continue_token=request.parameter("continue"),
+            resource_version=request.parameter("resourceVersion"),
+            match=request.parameter("resourceVersionMatch"),
+        )
+        selector = _selector(request, strategy)
+        namespace = _namespace(request, strategy)
+        found = await list_objects(request.cluster.store, selector, namespace, options)
+        return list_reply(request, strategy, found, now=self._now)
+
+    async def _create(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        dry_run = check_write_options(request, "CreateOptions")
+        obj = await self._object(request, strategy)
+        namespace = _namespace(request, strategy)
+        meta = obj["metadata"]
+        if namespace is not None:
+            if meta.get("namespace", namespace) != namespace:
+                raise BadRequestError(
+                    "the namespace of the provided object does not match "
+                    "the namespace sent on the request"
+                )
+            meta["namespace"] = namespace
+        created = await request.cluster.registry.create(strategy, namespace, obj, dry_run=dry_run)
+        return object_reply(request, strategy, created, status=201, now=self._now)
+
+    async def _update(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        dry_run = check_write_options(request, "UpdateOptions")
+        obj = await self._object(request, strategy)
+        _check_same_object(request, obj["metadata"], _namespace(request, strategy))
+        try:
+            updated = await request.cluster.registry.update(
+                strategy,
+                _key(request, strategy),
+                replacing(obj),
+                subresource=request.info.subresource,
+                dry_run=dry_run,
+            )
+        except NotFoundError:
+            wanted = obj["metadata"].get("uid")
+            if wanted:
+                raise uid_conflict(obj, wanted, "") from None
+            raise
+        return object_reply(request, strategy, updated, status=200, now=self._now)
+
+    async def _patch(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        dry_run = check_write_options(request, "PatchOptions")
+        validation = FieldValidation(field_validation(request), warnings=request.warnings)
+        change = patch_change(
+            strategy, await request.body(), request.header(b"content-type"), validation
+        )
+        patched = await request.cluster.registry.update(
+            strategy,
+            _key(request, strategy),
+            change,
+            subresource=request.info.subresource,
+            dry_run=dry_run,
+        )
+        return object_reply(request, strategy, patched, status=200, now=self._now)
+
+    async def _delete(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        options = await delete_options(request)
+        key = _key(request, strategy)
+        deleted = await request.cluster.registry.delete(strategy, key, options)
+        if deleted.gone and not strategy.returns_deleted_object:
+            uid = deleted.obj["metadata"].get("uid", "")
+            return status_reply(request, status.deleted(key.resource, key.name, uid), 200)
+        return object_reply(request, strategy, deleted.obj, status=200, now=self._now)
+
+    async def _delete_collection(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        options = await delete_options(request)
+        selector = _selector(request, strategy)
+        cluster, gone = request.cluster, []
+        async for found in every(cluster.store, selector, _namespace(request, strategy)):
+            deleted = await cluster.registry.delete_found(strategy, found, options)
+            if deleted is not None:
+                gone.append(deleted.obj)
+        revision = await cluster.store.latest_revision(strategy.resource)
+        return list_reply(request, strategy, ListResult(gone, revision), now=self._now)
+
+    async def _object(self, request: ApiRequest, strategy: Strategy) -> Object:
+        validation = FieldValidation(field_validation(request), warnings=request.warnings)
+        body, content_type = await request.body(), request.header(b"content-type")
+        parsed = negotiation.decode(body, content_type, strategy.kind)
+        if validation.directive != "Ignore" and negotiation.is_json(content_type):
+            validation.duplicates = negotiation.duplicate_fields(body, parsed)
+        return decode_object(strategy, parsed, validation)
+
+
+def _is_place(request: ApiRequest, strategy: Strategy) -> bool:
+    """Tell whether the path is one that this kind has."""
+    info = request.info
+    if info.extra or (info.subresource and info.subresource not in strategy.subresources):
+        return False
+    if {info.name, info.namespace} & _SEGMENTS_REFUSED or "%" in info.name + info.namespace:
+        return False
+    if strategy.namespaced:
+        return bool(info.namespace) or not info.name
+    return info.namespace == info.name
+
+
+def _is_verb(request: ApiRequest, strategy: Strategy) -> bool:
+    info = request.info
+    if info.subresource:
+        return info.verb in strategy.subresources[info.subresource]
+    if info.verb not in strategy.verbs:
+        return False
+    if info.verb in {"create", "deletecollection"}:
+        return not info.name and (bool(info.namespace) or not strategy.namespaced)
+    return bool(info.name) or info.verb in {"list", "watch"}
+
+
+def _namespace(request: ApiRequest, strategy: Strategy) -> str | None:
+    return request.info.namespace or None if strategy.namespaced else None
+
+
+def _key(request: ApiRequest, strategy: Strategy) -> Key:
+    return Key(strategy.resource, _namespace(request, strategy), request.info.name)
+
+
+def _selector(request: ApiRequest, strategy: Strategy) -> selectors.Selector:
+    return selectors.parse(
+        strategy,
+        labels=request.parameter("labelSelector"),
+        fields=request.parameter("fieldSelector"),
+    )
+
+
+def _check_same_object(request: ApiRequest, meta: Object, namespace: str | None) -> None:
+    name = meta.get("name", "")
+    if not name:
+        raise BadRequestError(
+            f"the name of the object ({request.info.name} based on URL) was undeterminable: "
+            "name must be provided"
+        )
+    if name != request.info.name:
+        raise BadRequestError(
+            f"the name of the object ({name}) does not match "
+            f"the name on the URL ({request.info.name})"
+        )
+    if namespace is None:
+        return
+    found = meta.setdefault("namespace", namespace)
+    if found != namespace:
+        raise BadRequestError(
+            f"the namespace of the object ({found}) does not match "
+            f"the namespace on the request ({namespace})"
+        )

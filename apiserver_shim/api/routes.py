@@ -1,0 +1,148 @@
+"""Where paths lead, below a cluster's root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from apiserver_shim.api import discovery, negotiation, openapi, status
+from apiserver_shim.api.answers import status_reply
+from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.health import ENDPOINTS, health
+from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
+from apiserver_shim.api.resources import Resources
+from apiserver_shim.api.reviews import self_subject_access_review, self_subject_review
+from apiserver_shim.api.status import StatusError
+from apiserver_shim.objects.kinds import KINDS
+
+Handler = Callable[[ApiRequest], Awaitable[Reply | None]]
+
+_AUTHENTICATION = "/apis/authentication.k8s.io"
+_AUTHORIZATION = "/apis/authorization.k8s.io"
+
+
+class PathRoute(BaseRoute):
+    """Leads fixed paths, and everything below a few prefixes, to their handlers: one look-up each.
+
+    Starlette's own Route tries one regular expression after another.
+    """
+
+    def __init__(
+        self, method: str, exact: Mapping[str, Handler], below: Mapping[str, Handler]
+    ) -> None:
+        self._methods = {method, "HEAD"} if method == "GET" else {method}
+        self._exact = exact
+        self._below = below
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        handler = self._handler(scope["path"]) if scope["type"] == "http" else None
+        if handler is None:
+            return Match.NONE, {}
+        match = Match.FULL if scope["method"] in self._methods else Match.PARTIAL
+        return match, {"endpoint": handler}
+
+    def _handler(self, path: str) -> Handler | None:
+        found = self._exact.get(path)
+        if found is None and self._below:
+            first = path[: path.find("/", 1) + 1]
+            found = self._below.get(first)
+        return found
+
+    async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        request = ApiRequest.of(scope)
+        if request.method not in self._methods:
+            info = request.info
+            raise StatusError(status.method_not_allowed(info.resource or info.path, info.verb))
+        await _answer(scope["endpoint"], request, send)
+
+
+class ResourceRoute(BaseRoute):
+    """Leads every path with a resource of the core group to the verbs; first, as most are that."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        info = ApiRequest.of(scope).info
+        return (Match.FULL if info.resource and not info.group else Match.NONE), {}
+
+    async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await _answer(self._resources, ApiRequest.of(scope), send)
+
+
+async def _answer(handler: Handler, request: ApiRequest, send: Send) -> None:
+    reply = await handler(request)
+    if reply is not None:
+        await reply.send(send)
+
+
+async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer for all other paths."""
+    await not_found_page().send(send)
+
+
+def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
+    """Return the routes in the order they are tried."""
+
+    async def may_i(request: ApiRequest) -> Reply:
+        return await self_subject_access_review(request, mode)
+
+    reading: dict[str, Handler] = {
+        "/": _fixed(lambda _: discovery.root()),
+        "/version": _fixed(lambda _: discovery.version()),
+        "/api": _fixed(_core_versions),
+        "/api/v1": _fixed(lambda _: discovery.core_resources()),
+        "/apis": _fixed(lambda _: discovery.groups()),
+        "/openapi/v2": _openapi_v2,
+        "/openapi/v3": _fixed(lambda r: openapi.v3_index(r.scope["apiserver_shim.prefix"])),
+        openapi.V3_URL: _fixed(lambda _: openapi.v3(KINDS.values())),
+    }
+    for path in (_AUTHENTICATION, _AUTHORIZATION):
+        name = path.removeprefix("/apis/")
+        reading[path] = _group(name)
+        reading[f"{path}/v1"] = _group_resources(name)
+    reading.update({f"/{endpoint}": health for endpoint in ENDPOINTS})
+    below: dict[str, Handler] = {f"/{endpoint}/": health for endpoint in ENDPOINTS}
+    asking: dict[str, Handler] = {
+        f"{_AUTHENTICATION}/v1/selfsubjectreviews": self_subject_review,
+        f"{_AUTHORIZATION}/v1/selfsubjectaccessreviews": may_i,
+    }
+    return [
+        ResourceRoute(Resources(now=now)),
+        PathRoute("GET", reading, below),
+        PathRoute("POST", asking, {}),
+    ]
+
+
+def _fixed(document: Callable[[ApiRequest], dict[str, object]]) -> Handler:
+    async def handler(request: ApiRequest) -> Reply:
+        body = negotiation.encode_json(document(request), pretty=request.pretty)
+        return Reply(200, body)
+
+    return handler
+
+
+def _core_versions(request: ApiRequest) -> dict[str, object]:
+    server = request.scope.get("server") or ("", 0)
+    return discovery.core_versions(f"{server[0]}:{server[1]}")
+
+
+def _group(name: str) -> Handler:
+    async def handler(request: ApiRequest) -> Reply:
+        return status_reply(request, discovery.group(name) or {}, 200)
+
+    return handler
+
+
+def _group_resources(name: str) -> Handler:
+    async def handler(request: ApiRequest) -> Reply:
+        return status_reply(request, discovery.group_resources(name) or {}, 200)
+
+    return handler
+
+
+async def _openapi_v2(_request: ApiRequest) -> Reply:
+    return Reply(200, openapi.v2(KINDS.values()), openapi.V2_CONTENT_TYPE)

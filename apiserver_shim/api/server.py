@@ -1,0 +1,103 @@
+"""HTTPS with optional client certificates, and a shutdown that does not wait for watches."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+KEEP_ALIVE_SECONDS = 75
+SHUTDOWN_SECONDS = 5
+
+
+class ClientCertificateProtocol(HttpToolsProtocol):
+    """Puts the verified client certificate into each request's scope, as the ASGI TLS extension.
+
+    ``scope["extensions"]["tls"]["client_cert"]`` is ``ssl.SSLSocket.getpeercert``'s mapping.
+    """
+
+    _tls: dict[str, Any]
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        connection = transport.get_extra_info("ssl_object")
+        certificate = connection.getpeercert() if connection is not None else None
+        self._tls = {"tls": {"client_cert": certificate}} if certificate else {}
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        # a copy: what one request's application adds is not the next one's business
+        self.scope["extensions"] = dict(self._tls)
+
+    def shutdown(self) -> None:
+        # watches are told to end; a server that waited for them would wait for an hour
+        stopping = self.app_state.get("stopping")
+        if stopping is not None:
+            stopping.set()
+        super().shutdown()
+
+
+class _Server(uvicorn.Server):
+    """Says on which port it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready(self.servers[0].sockets[0].getsockname()[1])
+
+
+def make_server(
+    app: ASGIApp,
+    *,
+    address: tuple[str, int],
+    certificate: tuple[Path, Path] | None,
+    client_ca: Path | None,
+    ready: Callable[[int], None],
+) -> uvicorn.Server:
+    """Return a server for ``address`` (port 0: any free one), not yet running.
+
+    ``certificate`` is (chain, key) in PEM; without it the server speaks plain HTTP. Await
+    ``serve()``; set ``should_exit`` to end it.
+    """
+    chain, key = certificate or (None, None)
+    config = uvicorn.Config(
+        app,
+        host=address[0],
+        port=address[1],
+        http=ClientCertificateProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ssl_certfile=chain,
+        ssl_keyfile=key,
+        ssl_ca_certs=None if client_ca is None else str(client_ca),
+        ssl_cert_reqs=ssl.CERT_NONE if client_ca is None else ssl.CERT_OPTIONAL,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return _Server(config, ready)
+
+
+async def serve(
+    app: ASGIApp,
+    *,
+    address: tuple[str, int],
+    certificate: tuple[Path, Path] | None,
+    client_ca: Path | None,
+    ready: Callable[[int], None],
+) -> None:
+    """Serve until a signal or cancellation; ``ready`` is called with the port."""
+    server = make_server(
+        app, address=address, certificate=certificate, client_ca=client_ca, ready=ready
+    )
+    await server.serve()

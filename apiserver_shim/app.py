@@ -1,0 +1,75 @@
+"""The API server as one ASGI application: its settings, and the pipeline on one page."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.pipeline import (
+    Authentication,
+    Authorization,
+    ClusterSelection,
+    ErrorStatus,
+)
+from apiserver_shim.api.routes import not_found, routes
+from apiserver_shim.clusters import Clusters, ClusterSource
+from apiserver_shim.storage.etcd import EtcdClient
+
+
+@dataclass(frozen=True, slots=True)
+class ShimSettings:
+    """How strict the server is: ``auth`` off lets anybody do anything, soft only warns."""
+
+    auth: AuthMode = "strict"
+
+
+def create_app(
+    settings: ShimSettings,
+    *,
+    etcd: EtcdClient,
+    source: ClusterSource,
+    now: Callable[[], datetime],
+    token_bytes: Callable[[int], bytes] = os.urandom,
+) -> FastAPI:
+    """Return the application; it owns the clusters it builds, not ``etcd``."""
+    clusters = Clusters(source, etcd, now=now, token_bytes=token_bytes)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        # the server that runs us sets this event when it wants its watches to end
+        stopping = asyncio.Event()
+        sweeping = asyncio.create_task(clusters.run())
+        yield {"stopping": stopping}
+        stopping.set()
+        sweeping.cancel()
+        await clusters.close()
+
+    pipeline = [
+        # first, so that whatever fails further in is still answered as a Status
+        Middleware(ErrorStatus),
+        # the path says which logical cluster is meant; all that follows is about that one
+        Middleware(ClusterSelection, clusters=clusters),
+        # before any answer: another cluster's credential must not learn what is here
+        Middleware(Authentication, mode=settings.auth),
+        # knows user, verb and resource; routes may then take permission for granted
+        Middleware(Authorization, mode=settings.auth),
+    ]
+    app = FastAPI(
+        title="apiserver_shim",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=pipeline,
+        routes=routes(mode=settings.auth, now=now),
+        lifespan=lifespan,
+    )
+    app.router.default = not_found
+    return app

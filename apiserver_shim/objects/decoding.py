@@ -1,0 +1,122 @@
+"""Bodies into objects: type and version, unknown fields, conversion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from apiserver_shim.objects.errors import (
+    BadRequestError,
+    ConflictError,
+    InvalidError,
+    invalid,
+)
+from apiserver_shim.objects.schema import read_object
+from apiserver_shim.objects.strategy import Strategy
+
+Object = dict[str, Any]
+Change = Callable[[Object], Object]
+
+
+@dataclass(slots=True)
+class FieldValidation:
+    """What to do about unknown and duplicate fields: Strict, Warn or Ignore them."""
+
+    directive: str = "Warn"
+    duplicates: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def judge(self, unknown: list[str]) -> str | None:
+        """Return the complaint if the request must fail for it."""
+        if self.directive == "Ignore" or not (unknown or self.duplicates):
+            return None
+        found = [f'unknown field "{path}"' for path in unknown]
+        found += [f'duplicate field "{path}"' for path in self.duplicates]
+        if self.directive == "Strict":
+            return f"strict decoding error: {', '.join(found)}"
+        self.warnings[:] = found
+        return None
+
+
+def decode_object(strategy: Strategy, body: Any, validation: FieldValidation) -> Object:
+    """Return the object in ``body``, typed, converted, without unknown fields."""
+    if not isinstance(body, dict):
+        raise BadRequestError(
+            f"the object provided is unrecognized (must be of type {strategy.kind}): "
+            "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of "
+            "type struct { APIVersion string; Kind string }"
+        )
+    kind, version = body.get("kind") or strategy.kind, body.get("apiVersion") or "v1"
+    _check_type(strategy, kind, version)
+    try:
+        obj, unknown = read_object(body, strategy.shape)
+    except BadRequestError as error:
+        raise _unhandled(strategy, error.message) from None
+    if complaint := validation.judge(unknown):
+        raise _unhandled(strategy, complaint)
+    typed = {"kind": strategy.kind, "apiVersion": "v1", "metadata": {}}
+    typed.update((key, value) for key, value in obj.items() if key not in {"kind", "apiVersion"})
+    strategy.convert(typed)
+    return typed
+
+
+def _check_type(strategy: Strategy, kind: Any, version: Any) -> None:
+    if version != "v1":
+        raise BadRequestError(
+            f"the API version in the data ({version}) does not match the expected API version (v1)"
+        )
+    if kind != strategy.kind:
+        raise BadRequestError(
+            f'{kind} in version "v1" cannot be handled as a {strategy.kind}: converting '
+            f"(v1.{kind}) to (core.{strategy.kind}): unknown conversion"
+        )
+
+
+def _unhandled(strategy: Strategy, detail: str) -> BadRequestError:
+    return BadRequestError(
+        f'{strategy.kind} in version "v1" cannot be handled as a {strategy.kind}: {detail}'
+    )
+
+
+def replacing(body: Object) -> Change:
+    """Return the change that a PUT of ``body`` makes; its uid, if any, must be the stored one."""
+    wanted = body["metadata"].get("uid")
+
+    def change(old: Object) -> Object:
+        found = old["metadata"].get("uid", "")
+        if wanted and wanted != found:
+            raise uid_conflict(body, wanted, found)
+        return body
+
+    return change
+
+
+def uid_conflict(body: Object, wanted: str, found: str) -> ConflictError:
+    """Return upstream's complaint about a PUT meant for another object of the same name."""
+    meta, resource = body["metadata"], f"{body['kind'].lower()}s"
+    path = "/".join(part for part in (resource, meta.get("namespace"), meta["name"]) if part)
+    return ConflictError(
+        resource,
+        meta["name"],
+        f"StorageError: invalid object, Code: 4, Key: /registry/{path}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
+        f"UID in object meta: {found}",
+    )
+
+
+def patching(strategy: Strategy, apply: Change, shown: str, validation: FieldValidation) -> Change:
+    """Return the change that a patch makes; ``shown`` stands for it in complaints."""
+
+    def change(old: Object) -> Object:
+        patched = apply(old)
+        _check_type(strategy, patched.get("kind"), patched.get("apiVersion"))
+        try:
+            new, unknown = read_object(patched, strategy.shape)
+        except BadRequestError as error:
+            raise InvalidError("", "", [invalid("patch", shown, error.message)]) from None
+        if complaint := validation.judge(unknown):
+            raise InvalidError("", "", [invalid("patch", shown, complaint)])
+        strategy.convert(new)
+        new.setdefault("metadata", {})
+        return new
+
+    return change

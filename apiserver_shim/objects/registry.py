@@ -1,0 +1,230 @@
+"""Create, get, update and delete objects of any kind (k8s.io/apiserver registry/generic).
+
+Every change of a stored object is a guaranteed update: read, change, write if nobody else did,
+else again from what they wrote.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from apiserver_shim.errors import AlreadyExistsError, NotFoundError, StaleWriteError, StorageError
+from apiserver_shim.objects import metadata
+from apiserver_shim.objects.admission import NamespaceAdmission
+from apiserver_shim.objects.errors import (
+    MODIFIED,
+    ConflictError,
+    GenerateNameError,
+    InvalidError,
+)
+from apiserver_shim.objects.strategy import Strategy
+from apiserver_shim.storage.store import Key, Store, StoredObject
+
+Object = dict[str, Any]
+
+_GENERATE_NAME_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """What a delete asks for beyond the name."""
+
+    uid: str | None = None
+    resource_version: str | None = None
+    dry_run: bool = False
+
+
+class Deleted(NamedTuple):
+    """The object as last seen, and whether it is gone or only marked."""
+
+    obj: Object
+    gone: bool
+
+
+class Registry:
+    """The objects of one logical cluster, with their kinds' rules applied."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        admission: NamespaceAdmission,
+        now: Callable[[], datetime],
+        token_bytes: Callable[[int], bytes],
+    ) -> None:
+        self.store = store
+        self._admission = admission
+        self._now = now
+        self._token_bytes = token_bytes
+
+    async def get(self, key: Key, *, revision: int = 0) -> Object:
+        """Return the object, not older than ``revision``; raises NotFoundError."""
+        return (await self.store.get(key, revision=revision)).obj
+
+    async def create(
+        self, strategy: Strategy, namespace: str | None, obj: Object, *, dry_run: bool = False
+    ) -> Object:
+        """Stamp, validate and store a new object; returns it as stored."""
+        meta = obj["metadata"]
+        if meta.get("resourceVersion"):
+            raise StorageError("resourceVersion should not be set on objects to be created")
+        named, base = bool(meta.get("name")), meta.get("generateName", "")
+        if not named and base:
+            meta["name"] = metadata.generated_name(base, self._token_bytes)
+        if namespace is not None:
+            await self._admission.admit_create(strategy.resource, namespace, meta.get("name", ""))
+        metadata.stamp_new(meta, self._now(), self._token_bytes)
+        strategy.prepare_for_create(obj)
+        if errors := strategy.validate(obj):
+            raise InvalidError(strategy.kind, meta.get("name", ""), errors)
+        tries = 1 if named else _GENERATE_NAME_TRIES
+        for last in (False,) * (tries - 1) + (True,):
+            key = Key(strategy.resource, namespace, meta["name"])
+            try:
+                stored = await self._store_new(key, obj, dry_run=dry_run)
+                if not dry_run:
+                    self._admission.observe(strategy.resource, stored)
+                return stored
+            except AlreadyExistsError as error:
+                if named:
+                    raise await self._explained(error, key) from None
+                if last:
+                    raise GenerateNameError(strategy.resource, meta["name"]) from None
+                meta["name"] = metadata.generated_name(base, self._token_bytes)
+        raise AssertionError
+
+    async def _store_new(self, key: Key, obj: Object, *, dry_run: bool) -> Object:
+        if not dry_run:
+            return await self.store.create(key, obj)
+        try:
+            await self.store.get(key)
+        except NotFoundError:
+            return obj
+        raise AlreadyExistsError(key)
+
+    async def _explained(self, error: AlreadyExistsError, key: Key) -> AlreadyExistsError:
+        """Say so when the object in the way is only waiting for its finalizers."""
+        try:
+            current = await self.store.get(key)
+        except NotFoundError:
+            return error
+        if current.obj["metadata"].get("deletionTimestamp"):
+            error.message = f"object is being deleted: {error.message}"
+        return error
+
+    async def update(
+        self,
+        strategy: Strategy,
+        key: Key,
+        change: Callable[[Object], Object],
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Store what ``change`` makes of the current object, as often as it takes.
+
+        ``change`` must not touch its argument; a resourceVersion in its result is a condition.
+        """
+        current = await self.store.get(key)
+        while True:
+            new = self._changed(strategy, current, change(current.obj), subresource)
+            gone = bool(new["metadata"].get("deletionTimestamp")) and strategy.done(new)
+            if dry_run:
+                return new
+            try:
+                if gone:
+                    revision = await self.store.delete(key, current=current)
+                    new["metadata"]["resourceVersion"] = str(revision)
+                    self._admission.observe(strategy.resource, new)
+                    return new
+                return await self.store.replace(key, new, current=current)
+            except StaleWriteError as stale:
+                current = _latest(stale, key)
+
+    def _changed(
+        self, strategy: Strategy, current: StoredObject, new: Object, subresource: str
+    ) -> Object:
+        old = current.obj
+        # the parts set below must not be shared with the object as read
+        new = {**new, "metadata": dict(new["metadata"])}
+        meta, name = new["metadata"], old["metadata"]["name"]
+        version = meta.get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise ConflictError(strategy.resource, name, MODIFIED)
+        meta["resourceVersion"] = old["metadata"]["resourceVersion"]
+        metadata.carry_over(meta, old["metadata"])
+        strategy.prepare_for_update(new, old, subresource)
+        if errors := strategy.validate_update(new, old):
+            raise InvalidError(strategy.kind, name, errors)
+        return new
+
+    async def delete(self, strategy: Strategy, key: Key, options: DeleteOptions) -> Deleted:
+        """Remove the object, or mark it while finalizers hold it."""
+        return await self._delete(strategy, key, await self.store.get(key), options)
+
+    async def delete_found(
+        self, strategy: Strategy, found: StoredObject, options: DeleteOptions
+    ) -> Deleted | None:
+        """Delete an object that a list returned; None when it is already gone."""
+        meta = found.obj["metadata"]
+        key = Key(strategy.resource, meta.get("namespace"), meta["name"])
+        try:
+            return await self._delete(strategy, key, found, options)
+        except NotFoundError:
+            return None
+
+    async def _delete(
+        self, strategy: Strategy, key: Key, current: StoredObject, options: DeleteOptions
+    ) -> Deleted:
+        while True:
+            _check_preconditions(strategy, current.obj["metadata"], options)
+            strategy.check_delete(current.obj)
+            marked = self._marked(strategy, current.obj)
+            try:
+                if strategy.done(current.obj):
+                    if not options.dry_run:
+                        revision = await self.store.delete(key, current=current)
+                        marked["metadata"]["resourceVersion"] = str(revision)
+                        self._admission.observe(strategy.resource, marked)
+                    return Deleted(marked, gone=True)
+                if not options.dry_run:
+                    marked = await self.store.replace(key, marked, current=current)
+                    self._admission.observe(strategy.resource, marked)
+                return Deleted(marked, gone=False)
+            except StaleWriteError as stale:
+                current = _latest(stale, key)
+
+    def _marked(self, strategy: Strategy, obj: Object) -> Object:
+        marked = {**obj, "metadata": dict(obj["metadata"])}
+        meta = marked["metadata"]
+        if not strategy.done(obj) and not meta.get("deletionTimestamp"):
+            meta["deletionTimestamp"] = metadata.timestamp(self._now())
+            meta["deletionGracePeriodSeconds"] = 0
+            strategy.mark_deleting(marked)
+        return marked
+
+
+def _latest(stale: StaleWriteError, key: Key) -> StoredObject:
+    if stale.latest is None:
+        raise NotFoundError(key) from None
+    latest: StoredObject = stale.latest
+    return latest
+
+
+def _check_preconditions(strategy: Strategy, meta: Object, options: DeleteOptions) -> None:
+    uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
+    if options.uid is not None and options.uid != uid:
+        raise ConflictError(
+            strategy.kind,
+            meta["name"],
+            f"the UID in the precondition ({options.uid}) does not match the UID in record "
+            f"({uid}). The object might have been deleted and then recreated",
+        )
+    if options.resource_version is not None and options.resource_version != version:
+        raise ConflictError(
+            strategy.kind,
+            meta["name"],
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({version}). The object might have been modified",
+        )
