@@ -1,5 +1,6 @@
 """The protobuf encoding is upstream's, byte for byte."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -101,10 +102,8 @@ def test_bytes_that_are_no_object_are_refused(data: bytes, message: str) -> None
 
 @pytest.mark.parametrize("cut", range(4, len(GOLDEN_SECRET)))
 def test_a_truncated_value_is_an_error_or_a_smaller_object_but_no_crash(cut: int) -> None:
-    try:
-        assert codec.decode(GOLDEN_SECRET[:cut]) != {}
-    except DecodeError:
-        pass
+    with contextlib.suppress(DecodeError):
+        assert codec.decode(GOLDEN_SECRET[:cut])["kind"] == "Secret"
 
 
 def test_a_body_without_the_magic_is_refused_in_upstreams_words() -> None:
@@ -149,7 +148,9 @@ def test_an_object_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
             "kind": "SelfSubjectAccessReview",
             "apiVersion": "authorization.k8s.io/v1",
             "metadata": {},
-            "spec": {"resourceAttributes": {"namespace": "n", "verb": "get", "resource": "secrets"}},
+            "spec": {
+                "resourceAttributes": {"namespace": "n", "verb": "get", "resource": "secrets"}
+            },
             "status": {"allowed": True, "reason": "r"},
         },
         {

@@ -1,0 +1,169 @@
+"""The encryption of a running cluster: its configuration file, loaded and reloaded."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from apiserver_shim.encryption import config, validation
+from apiserver_shim.encryption.assembly import Assembly, Sources
+from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
+from apiserver_shim.errors import EncryptionConfigError, TransformError
+
+logger = logging.getLogger(__name__)
+
+_PROBE_EVERY = 0.1
+_LEAST_PATIENCE = 10.0
+_LONGEST_BACKOFF = 60.0
+
+
+class LiveEncryption:
+    """Keeps ``transformers`` in step with the file at ``path``.
+
+    ``reload_interval`` is in seconds of real time, in which files are edited; None loads once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], datetime],
+        reload_interval: float | None = 60.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.transformers = TransformerSet()
+        self.failure = ""  # why the last reload failed, "" once one succeeds
+        self._path = path
+        self._interval = reload_interval
+        self._sources = Sources(now, monotonic, token_bytes)
+        self._assembly: Assembly | None = None
+        self._digest = ""
+        self._watching: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Load the file; raises EncryptionConfigError. A plugin that is away is no error."""
+        loaded = await asyncio.to_thread(self._load)
+        assembly = self._assemble(loaded)
+        await assembly.prime()
+        self._serve(assembly, loaded.digest)
+        if self._interval is not None:
+            self._watching = asyncio.create_task(self._watch(self._interval))
+
+    async def stop(self) -> None:
+        """Stop reloading and close every connection."""
+        for task in (self._watching, *self._retiring):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        if self._assembly is not None:
+            await self._assembly.close()
+
+    async def reload(self) -> bool:
+        """Load the file again now; tell whether it differed. Raises EncryptionConfigError.
+
+        The old configuration serves on unless every provider of the new one is healthy.
+        """
+        loaded = await asyncio.to_thread(self._load)
+        if loaded.digest == self._digest:
+            return False
+        assembly = self._assemble(loaded)
+        try:
+            await assembly.prime()
+            await self._until_healthy(assembly)
+        except BaseException:
+            await assembly.close()
+            raise
+        old = self._assembly
+        self._serve(assembly, loaded.digest)
+        if old is not None:
+            task = asyncio.create_task(_retire(old))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+        return True
+
+    def _load(self) -> config.Loaded:
+        try:
+            loaded = config.load(self._path)
+            validation.validate(loaded.configuration, reload=self._interval is not None)
+        except EncryptionConfigError as error:
+            raise EncryptionConfigError(f"error while parsing file: {error.message}") from None
+        return loaded
+
+    def _assemble(self, loaded: config.Loaded) -> Assembly:
+        try:
+            validation.refuse_masked(loaded.configuration)
+        except EncryptionConfigError as error:
+            raise EncryptionConfigError(
+                f"error while building transformers: {error.message}"
+            ) from None
+        return Assembly(loaded.configuration, self._sources)
+
+    def _serve(self, assembly: Assembly, digest: str) -> None:
+        checks = assembly.checks(reload=self._interval is not None)
+        self.transformers.swap(assembly.transformers, checks=checks)
+        self._assembly, self._digest = assembly, digest
+
+    async def _until_healthy(self, assembly: Assembly) -> None:
+        patience = max(_LEAST_PATIENCE, assembly.patience)
+        deadline = self._sources.monotonic() + patience
+        checks = assembly.checks(reload=True)
+        while (fault := await _first_fault(checks)) is not None:
+            if self._sources.monotonic() >= deadline:
+                raise EncryptionConfigError(
+                    "health check for new transformers failed, polling error context deadline "
+                    f"exceeded: {fault}"
+                )
+            await asyncio.sleep(_PROBE_EVERY)
+
+    async def _watch(self, interval: float) -> None:
+        seen = await asyncio.to_thread(self._signature)
+        backoff, retry_at = interval, float("inf")
+        while True:
+            await asyncio.sleep(interval)
+            signature = await asyncio.to_thread(self._signature)
+            if signature != seen:
+                seen, backoff = signature, interval
+            elif self._sources.monotonic() < retry_at:
+                continue
+            try:
+                await self.reload()
+                self.failure, retry_at = "", float("inf")
+            except EncryptionConfigError as error:
+                self.failure = (
+                    f"error processing encryption config file {self._path}: {error.message}"
+                )
+                logger.error("%s", self.failure)  # noqa: TRY400 - a user's file, no bug of ours
+                retry_at = self._sources.monotonic() + backoff
+                backoff = min(backoff * 2, _LONGEST_BACKOFF)
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        """Tell whether the file may have changed without reading it."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+async def _first_fault(checks: tuple[KmsCheck, ...]) -> str | None:
+    for check in checks:
+        try:
+            await check.run()
+        except TransformError as error:
+            return error.message
+    return None
+
+
+async def _retire(assembly: Assembly) -> None:
+    """Close what operations that began before the swap may still use."""
+    try:
+        await asyncio.sleep(assembly.patience)
+    finally:
+        await assembly.close()
