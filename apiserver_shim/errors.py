@@ -122,12 +122,20 @@ class EncryptionConfigError(ShimError):
 
 
 class KmsError(ShimError):
-    """Alibaba Cloud KMS refused or could not be reached (``kms_plugin``).
+    """Alibaba Cloud KMS refused, or answered what cannot be used (``kms_plugin``).
 
-    ``code`` is Alibaba's error code, or "" for transport failures; ``status`` the HTTP status or 0.
+    ``code`` is Alibaba's error code and ``status`` the HTTP status, "" and 0 when it gave none.
     """
 
     def __init__(self, code: str, message: str, *, status: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class KmsUnreachableError(KmsError):
+    """Alibaba Cloud KMS, or the source of its credentials, could not be reached."""
+
+
+class KmsSocketError(ShimError):
+    """The socket of a KMS plugin cannot be listened on."""

@@ -121,8 +121,8 @@ PROVIDER = "resources[0].providers[0]"
         (
             {"kms": {**KMS, "endpoint": "tcp://x"}},
             (
-                f'{PROVIDER}.kms.endpoint: Invalid value: "tcp://x": unsupported scheme "tcp" for KMS '
-                "provider, only unix is supported"
+                f'{PROVIDER}.kms.endpoint: Invalid value: "tcp://x": '
+                'unsupported scheme "tcp" for KMS provider, only unix is supported'
             ),
         ),
         ({"kms": {**KMS, "endpoint": ""}}, "endpoint is a mandatory field for a kms"),
@@ -149,8 +149,8 @@ PROVIDER = "resources[0].providers[0]"
         (
             {"aesgcm": {"keys": [{"name": "a", "secret": "MTIz"}]}},
             (
-                f'{PROVIDER}.aesgcm.keys[0].secret: Invalid value: "REDACTED": secret is not of the '
-                "expected length, got 3, expected one of [16 24 32]"
+                f'{PROVIDER}.aesgcm.keys[0].secret: Invalid value: "REDACTED": '
+                "secret is not of the expected length, got 3, expected one of [16 24 32]"
             ),
         ),
         ({"aesgcm": {"keys": [{"name": "a", "secret": "!"}]}}, "secrets must be base64 encoded"),

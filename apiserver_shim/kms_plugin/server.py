@@ -1,0 +1,128 @@
+"""The plugin as a process sees it: one unix socket, both protocols, one HTTP client."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import httpx
+
+from apiserver_shim.errors import KmsSocketError
+from apiserver_shim.kms_plugin.credentials import Credentials, StaticCredentials, UriCredentials
+from apiserver_shim.kms_plugin.kms_client import KmsClient
+from apiserver_shim.kms_plugin.services import ServiceV1, ServiceV2, StatusOfDeadKey
+
+_LONGEST_PATH = 107  # sun_path less its NUL
+_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KmsPluginSettings:
+    """Where to listen, which KMS and key to use, and as whom.
+
+    ``credentials`` are given, or the credentials URI to fetch them from. ``timeout``, in seconds,
+    limits a KMS call whose caller set no shorter deadline.
+    """
+
+    socket: Path
+    endpoint: str
+    key_id: str
+    credentials: Credentials | str
+    timeout: float = 10.0
+    status_of_dead_key: StatusOfDeadKey = "error"
+
+
+class KmsPlugin:
+    """A KMS plugin for one key, serving v1beta1 and v2."""
+
+    def __init__(
+        self,
+        settings: KmsPluginSettings,
+        *,
+        now: Callable[[], datetime],
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        """``now`` ages credentials. A client given as ``http`` stays its owner's to close."""
+        self._settings = settings
+        self._now = now
+        self._given_http = http
+        self._own_http: httpx.AsyncClient | None = None
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; raises KmsSocketError if the socket is taken or cannot be made."""
+        settings = self._settings
+        _clear(settings.socket)
+        http = self._given_http
+        if http is None:
+            http = self._own_http = httpx.AsyncClient(trust_env=False)
+        given = settings.credentials
+        credentials = (
+            UriCredentials(given, http, now=self._now)
+            if isinstance(given, str)
+            else StaticCredentials(given)
+        )
+        kms = KmsClient(settings.endpoint, http, credentials)
+        v1 = ServiceV1(kms, key_id=settings.key_id, timeout=settings.timeout)
+        v2 = ServiceV2(
+            kms,
+            key_id=settings.key_id,
+            timeout=settings.timeout,
+            status_of_dead_key=settings.status_of_dead_key,
+        )
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(service.name, service.handlers())
+                for service in (v1, v2)
+            )
+        )
+        _bind(server, settings.socket)
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Finish running calls, close the socket and remove it."""
+        if self._server is not None:
+            await self._server.stop(_GRACE)
+            self._server = None
+            self._settings.socket.unlink(missing_ok=True)
+        if self._own_http is not None:
+            await self._own_http.aclose()
+            self._own_http = None
+
+
+def _bind(server: grpc.aio.Server, path: Path) -> None:
+    # The file appears inside the call, so the mask and not only chmod keeps others out.
+    mask = os.umask(0o177)
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    except RuntimeError as error:
+        raise KmsSocketError(f"cannot listen on {path}: {error}") from None
+    finally:
+        os.umask(mask)
+    path.chmod(0o600)
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody listens on any more, and nothing else."""
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise KmsSocketError(f"the path is longer than {_LONGEST_PATH} bytes: {path}")
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise KmsSocketError(f"there is a file that is no socket: {path}")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        failure = probe.connect_ex(str(path))
+    if failure not in {errno.ECONNREFUSED, errno.ENOENT}:
+        raise KmsSocketError(f"another process listens on {path}")
+    path.unlink(missing_ok=True)
