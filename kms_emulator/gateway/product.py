@@ -75,9 +75,9 @@ class Operation(Generic[ServiceT, RequestT, SubjectT]):
         try:
             return self.request.model_validate(parameters)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            name = str(first["loc"][0]) if first["loc"] else "Parameters"
-            if first["type"] == "missing" or first["input"] in {"", b""}:
+            place = error.errors(include_url=False, include_context=False)[0]["loc"]
+            name = str(place[0])
+            if not parameters.get(name):
                 raise MissingParameterError(name) from None
             raise InvalidParameterError(name) from None
 
