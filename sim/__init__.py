@@ -1,1 +1,3 @@
 """The account, the managed control plane, and what people touch."""
+
+VERSION = "0.1.0"

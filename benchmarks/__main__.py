@@ -1,0 +1,244 @@
+"""`acksim bench`: the first table.
+
+Cold start to the first stored Secret; resident memory of each process; KMS Encrypt beside
+moto's KMS server; Secret create and get through the whole path.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import platform
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from benchmarks.load import Rate, Target, measure
+from sim.kms import Kms, Signer
+from sim.launcher import ephemeral_world, temporary_data_dir
+from sim.listeners import free_port
+from sim.settings import Ports, WorldSettings
+from sim.world import World
+
+CLIENTS = (1, 32)
+PLAINTEXT = base64.b64encode(bytes(32)).decode()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="acksim bench")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    arguments = parser.parse_args()
+    results = run(arguments.seconds)
+    if arguments.json:
+        print(json.dumps(results))
+    else:
+        print_table(results)
+    return 0
+
+
+def run(seconds: float) -> dict[str, object]:
+    starts = sorted(cold_start() for _ in range(3))
+    with ephemeral_world(_settings()) as (world, launcher), moto_server() as moto_port:
+        key_id = Kms.of_root(world.facts.endpoint).create_key()["KeyId"]
+        rates: dict[str, dict[str, float]] = {}
+        for clients in CLIENTS:
+            rates[f"acksim KMS Encrypt, {clients} clients"] = _rate(
+                encrypt_target(world, key_id), clients, seconds
+            )
+            rates[f"moto KMS Encrypt, {clients} clients"] = _rate(
+                moto_target(moto_port), clients, seconds
+            )
+        for kms in ("none", "v1", "v2"):
+            options = {} if kms == "none" else {"key_id": key_id, "kms": kms}
+            cluster = world.create_cluster(f"bench-{kms}", **options)
+            for clients in CLIENTS:
+                for verb in ("create", "get"):
+                    target = secret_target(world, cluster, verb, clients)
+                    rates[f"Secret {verb}, KMS {kms}, {clients} clients"] = _rate(
+                        target, clients, seconds
+                    )
+        memory = {child.name: _resident_mib(child.pid) for child in launcher.supervisor.children}
+    return {
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        "cold start to the first stored Secret, s (min, median, max)": starts,
+        "resident memory, MiB": memory,
+        "rates": rates,
+    }
+
+
+def cold_start() -> float:
+    """Seconds from nothing to a Secret that is stored under KMS."""
+    begin = time.perf_counter()
+    with ephemeral_world(_settings()) as (world, _):
+        target = secret_target(world, world.cluster("default"), "create", 0)
+        asyncio.run(_one(target))
+        return time.perf_counter() - begin
+
+
+async def _one(target: Target) -> None:
+    rate = await measure(target, clients=1, seconds=0.0001, warm_up=0)
+    if rate.errors:
+        raise SystemExit("the first Secret was refused")
+
+
+def _rate(target: Target, clients: int, seconds: float) -> dict[str, float]:
+    rate: Rate = asyncio.run(measure(target, clients=clients, seconds=seconds))
+    return {
+        "per_second": round(rate.per_second, 1),
+        "p50_ms": round(rate.p50, 2),
+        "p99_ms": round(rate.p99, 2),
+        "errors": rate.errors,
+    }
+
+
+def encrypt_target(world: World, key_id: str) -> Target:
+    signer = Signer.of_root()
+    address = urlsplit(world.facts.endpoint)
+
+    def request(_: int) -> bytes:
+        signed = signer.sign(address.netloc, "Encrypt", {"KeyId": key_id, "Plaintext": PLAINTEXT})
+        head = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
+        return f"POST /?{signed.query} HTTP/1.1\r\n{head}Content-Length: 0\r\n\r\n".encode()
+
+    return Target(address.hostname or "", address.port or 0, request)
+
+
+def moto_target(port: int) -> Target:
+    body = json.dumps({"KeyId": _moto_key(port), "Plaintext": PLAINTEXT}).encode()
+    head = (
+        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Amz-Target: TrentService.Encrypt\r\n"
+        "Content-Type: application/x-amz-json-1.1\r\n"
+        "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/kms/aws4_request, "
+        "SignedHeaders=host, Signature=x\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return Target("127.0.0.1", port, lambda _: head.encode() + body)
+
+
+def _moto_key(port: int) -> str:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/",
+        data=b"{}",
+        headers={
+            "X-Amz-Target": "TrentService.CreateKey",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/kms/aws4_request",
+        },
+    )
+    with urllib.request.urlopen(request) as answer:
+        key_id: str = json.load(answer)["KeyMetadata"]["KeyId"]
+        return key_id
+
+
+@contextmanager
+def moto_server() -> Iterator[int]:
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/data.json").close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def secret_target(world: World, cluster: dict[str, str], verb: str, salt: int) -> Target:
+    """Creates new Secrets, or gets them in turn; 1 KiB of data each."""
+    address = urlsplit(world.facts.kubernetes)
+    base = f"{cluster['path']}/api/v1/namespaces/default/secrets"
+    data = base64.b64encode(os.urandom(1024)).decode()
+    host = f"Host: {address.netloc}\r\n"
+
+    def create(number: int) -> bytes:
+        body = json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": f"s{salt}-{number}"},
+                "data": {"a": data},
+            }
+        )
+        return (
+            f"POST {base} HTTP/1.1\r\n{host}Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+    def get(number: int) -> bytes:
+        return f"GET {base}/s{salt}-{number % 100} HTTP/1.1\r\n{host}\r\n".encode()
+
+    tls = _client_tls(world, cluster["cluster_id"])
+    make = {"create": create, "get": get}[verb]
+    return Target(address.hostname or "", address.port or 0, make, tls)
+
+
+def _client_tls(world: World, cluster_id: str) -> ssl.SSLContext:
+    config = yaml.safe_load(world.kubeconfig(cluster_id))
+    user = config["users"][0]["user"]
+    context = ssl.create_default_context(cafile=world.facts.ca)
+    with tempfile.TemporaryDirectory() as folder:
+        pair = Path(folder) / "client.pem"
+        pair.touch(mode=0o600)
+        pair.write_bytes(
+            base64.b64decode(user["client-certificate-data"])
+            + base64.b64decode(user["client-key-data"])
+        )
+        context.load_cert_chain(pair)
+    return context
+
+
+def _settings() -> WorldSettings:
+    return WorldSettings(data_dir=temporary_data_dir(), ports=Ports.free(), ephemeral=True)
+
+
+def _resident_mib(pid: int | None) -> float:
+    """Of the process, or of its only child where it merely guards one."""
+    children = subprocess.run(
+        ["ps", "-o", "rss=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    own = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
+    )
+    sizes = [int(line) for line in (own.stdout + children.stdout).split()]
+    return round(max(sizes) / 1024, 1)
+
+
+def print_table(results: dict[str, object]) -> None:
+    for name, value in results.items():
+        if name != "rates":
+            print(f"{name}: {value}")
+    rates = results["rates"]
+    assert isinstance(rates, dict)
+    print(f"\n{'':<44}{'a second':>10}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}")
+    for name, rate in rates.items():
+        print(
+            f"{name:<44}{rate['per_second']:>10.0f}{rate['p50_ms']:>9.2f}"
+            f"{rate['p99_ms']:>9.2f}{rate['errors']:>8}"
+        )
+    for clients in CLIENTS:
+        ours = rates[f"acksim KMS Encrypt, {clients} clients"]["per_second"]
+        theirs = rates[f"moto KMS Encrypt, {clients} clients"]["per_second"]
+        print(f"KMS Encrypt, {clients} clients: {ours / theirs:.1f} times moto's server")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

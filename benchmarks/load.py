@@ -1,0 +1,73 @@
+"""A small closed-loop HTTP load: N connections, each with one request in flight.
+
+Raw asyncio streams, so that the client costs little beside the server that is measured.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a run saw: calls a second and latencies in milliseconds."""
+
+    per_second: float
+    p50: float
+    p99: float
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send, and how to make the bytes of the n-th request."""
+
+    host: str
+    port: int
+    request: Callable[[int], bytes]
+    tls: ssl.SSLContext | None = None
+
+
+async def measure(target: Target, *, clients: int, seconds: float, warm_up: float = 0.3) -> Rate:
+    """Runs for `warm_up` unmeasured seconds, then for `seconds`."""
+    counter = iter(range(10**9))
+    latencies: list[float] = []
+    errors = 0
+    begin = time.perf_counter() + warm_up
+    end = begin + seconds
+
+    async def client() -> None:
+        nonlocal errors
+        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
+        while (start := time.perf_counter()) < end:
+            writer.write(target.request(next(counter)))
+            status = await _read_answer(reader)
+            if start >= begin:
+                latencies.append(time.perf_counter() - start)
+                errors += status >= 300
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    latencies.sort()
+    return Rate(
+        per_second=len(latencies) / seconds,
+        p50=latencies[len(latencies) // 2] * 1000,
+        p99=latencies[int(len(latencies) * 0.99)] * 1000,
+        errors=errors,
+    )
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head[9:12])
+    lowered = head.lower()
+    at = lowered.find(b"content-length:")
+    if at >= 0:
+        await reader.readexactly(int(lowered[at + 15 : lowered.index(b"\r\n", at)]))
+        return status
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        await reader.readexactly(size + 2)
+    await reader.readexactly(2)
+    return status

@@ -1,0 +1,83 @@
+"""Every call is written once: a line of the trail and a count of the bill, in one transaction.
+
+Calls that arrive together are committed together. A call is answered only after its commit, so
+the trail and the bill hold at least what any client has seen acknowledged.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
+from kms_emulator.ports import CallRecord
+from sim.account.database import Database, events, usage
+from sim.account.trail import event_row
+
+UsageKey = tuple[str, str, int, str, str, str, str]
+
+_USAGE_COLUMNS = ("account_id", "region", "hour", "item", "action", "caller", "key_id")
+
+
+class Ledger:
+    """The CallLog of the account, with group commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pending: list[tuple[CallRecord, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def record(self, call: CallRecord) -> None:
+        """Returns when the call is committed; raises what the database raised."""
+        written = asyncio.get_running_loop().create_future()
+        self._pending.append((call, written))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        await written
+
+    async def _write_all(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending, []
+            calls = [call for call, _ in batch]
+            try:
+                await self._database.run(lambda connection, calls=calls: _write(connection, calls))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - every waiting call must hear of it
+                for _, written in batch:
+                    if not written.done():
+                        written.set_exception(error)
+            else:
+                for _, written in batch:
+                    if not written.done():
+                        written.set_result(None)
+        self._writer = None
+
+
+def _write(connection: Connection, calls: Sequence[CallRecord]) -> None:
+    connection.execute(events.insert(), [event_row(call) for call in calls])
+    counts = Counter(_usage_key(call) for call in calls if call.billable is not None)
+    if not counts:
+        return
+    statement = insert(usage)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(_USAGE_COLUMNS),
+            set_={"calls": usage.c.calls + statement.excluded.calls},
+        ),
+        [
+            dict(zip(_USAGE_COLUMNS, key, strict=True)) | {"calls": calls}
+            for key, calls in counts.items()
+        ],
+    )
+
+
+def _usage_key(call: CallRecord) -> UsageKey:
+    return (
+        call.caller.account_id,
+        call.region,
+        int(call.time.timestamp()) // 3600,
+        call.billable or "",
+        call.action,
+        call.caller.user_name,
+        call.key_id or "",
+    )

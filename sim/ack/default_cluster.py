@@ -1,0 +1,35 @@
+"""What every world begins with: a key `alias/acksim`, and a cluster `default` sealed by it."""
+
+import asyncio
+
+from sim.account.credentials import RootKey
+from sim.ack.cluster import DEFAULT_CLUSTER, ClusterError
+from sim.ack.clusters import ClusterService
+from sim.kms import Kms, KmsRefusedError
+from sim.settings import DEFAULT_REGION
+
+ALIAS = "alias/acksim"
+
+
+async def ensure_default_cluster(clusters: ClusterService, root: RootKey, kms: Kms) -> None:
+    """Made at the first start; later starts leave both as they are, whatever became of them."""
+    try:
+        await clusters.get(DEFAULT_CLUSTER)
+    except ClusterError:
+        key_id = await asyncio.to_thread(_ensure_key, kms)
+        await clusters.create(
+            root.account_id,
+            DEFAULT_CLUSTER,
+            region=DEFAULT_REGION,
+            key_id=key_id,
+            cluster_id=DEFAULT_CLUSTER,
+        )
+
+
+def _ensure_key(kms: Kms) -> str:
+    try:
+        key_id: str = kms.describe_key(ALIAS)["KeyId"]
+    except KmsRefusedError:
+        key_id = kms.create_key(description="seals the Secrets of the cluster default")["KeyId"]
+        kms.call("CreateAlias", AliasName=ALIAS, KeyId=key_id)
+    return key_id

@@ -1,0 +1,107 @@
+"""The control plane's orders to the API servers, as files: one folder a cluster.
+
+The control plane writes `spec.json` and `encryption.yaml`; an API server reads them when a
+request names the cluster, and again when they change. Nothing else passes between the two, so
+they may live in different processes or containers that share the folder.
+"""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from apiserver_shim.clusters import ClusterSpec
+
+_CLUSTER_ID = re.compile(r"default|c[0-9a-f]{32}")
+# The provider name of Alibaba Cloud's own plugin, hence of every stored value's prefix.
+PROVIDER_NAME = "grpc-kms-provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the API server of a cluster is to do. `incarnation` rises to make it start afresh."""
+
+    cluster_id: str
+    etcd_prefix: str
+    kms_version: str
+    socket: Path | None
+    incarnation: int
+
+
+class ClusterDirectory:
+    """The folder of all clusters; `find` is the API servers' ClusterSource."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._specs: dict[str, tuple[tuple[int, int], ClusterSpec]] = {}
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write(self, orders: Orders) -> None:
+        """Each file is replaced as a whole; the spec last, because it is what gets looked at."""
+        folder = self._path / orders.cluster_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _replace(folder / "encryption.yaml", yaml.safe_dump(encryption_configuration(orders)))
+        spec = {"etcd_prefix": orders.etcd_prefix, "incarnation": orders.incarnation}
+        _replace(folder / "spec.json", json.dumps(spec))
+
+    def remove(self, cluster_id: str) -> None:
+        shutil.rmtree(self._path / cluster_id, ignore_errors=True)
+
+    def find(self, cluster_id: str) -> ClusterSpec | None:
+        if _CLUSTER_ID.fullmatch(cluster_id) is None:
+            return None
+        path = f"{self._path}/{cluster_id}/spec.json"
+        try:
+            status = os.stat(path)  # noqa: PTH116 - asked for each request; Path.stat is slower
+        except FileNotFoundError:
+            self._specs.pop(cluster_id, None)
+            return None
+        stamp = (status.st_mtime_ns, status.st_ino)
+        known = self._specs.get(cluster_id)
+        if known is None or known[0] != stamp:
+            known = (stamp, self._read(cluster_id))
+            self._specs[cluster_id] = known
+        return known[1]
+
+    def _read(self, cluster_id: str) -> ClusterSpec:
+        folder = self._path / cluster_id
+        spec = json.loads((folder / "spec.json").read_bytes())
+        return ClusterSpec(
+            id=cluster_id,
+            etcd_prefix=spec["etcd_prefix"],
+            encryption_config=folder / "encryption.yaml",
+            incarnation=spec["incarnation"],
+        )
+
+
+def encryption_configuration(orders: Orders) -> dict[str, object]:
+    """The EncryptionConfiguration of a cluster: KMS first if it has a key, then identity."""
+    providers: list[dict[str, object]] = []
+    if orders.socket is not None:
+        kms: dict[str, object] = {
+            "apiVersion": orders.kms_version,
+            "name": PROVIDER_NAME,
+            "endpoint": f"unix://{orders.socket}",
+            "timeout": "3s",
+        }
+        if orders.kms_version == "v1":
+            kms["cachesize"] = 1000
+        providers.append({"kms": kms})
+    providers.append({"identity": {}})
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [{"resources": ["secrets"], "providers": providers}],
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,58 @@
+"""`cluster …`: create, list, restart, delete."""
+
+import argparse
+
+from sim.cli.output import say, say_json, say_table
+from sim.cli.place import attached
+
+
+def create(arguments: argparse.Namespace) -> int:
+    cluster = attached(arguments).create_cluster(
+        arguments.name, key_id=arguments.key, kms=arguments.kms
+    )
+    if arguments.json:
+        say_json(cluster)
+    else:
+        sealed = f"sealed by {cluster['key_id']}" if cluster["key_id"] else "not encrypted"
+        say(f"cluster {cluster['cluster_id']} is running, its Secrets {sealed}")
+        say(f"for kubectl: acksim kubeconfig {cluster['cluster_id']} > kubeconfig.yaml")
+    return 0
+
+
+def list_clusters(arguments: argparse.Namespace) -> int:
+    clusters = attached(arguments).clusters()
+    if arguments.json:
+        say_json(clusters)
+        return 0
+    say_table(
+        ("CLUSTER", "NAME", "KMS", "KEY", "REGION"),
+        [
+            (
+                row["cluster_id"],
+                row["name"],
+                row["kms"] if row["key_id"] else "-",
+                row["key_id"] or "none",
+                row["region"],
+            )
+            for row in clusters
+        ],
+    )
+    return 0
+
+
+def restart(arguments: argparse.Namespace) -> int:
+    attached(arguments).restart_cluster(arguments.cluster)
+    return _done(arguments, f"the API server of {arguments.cluster} starts afresh")
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    attached(arguments).delete_cluster(arguments.cluster)
+    return _done(arguments, f"cluster {arguments.cluster} is gone")
+
+
+def _done(arguments: argparse.Namespace, text: str) -> int:
+    if arguments.json:
+        say_json({"cluster_id": arguments.cluster, "done": True})
+    else:
+        say(text)
+    return 0

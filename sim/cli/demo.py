@@ -1,0 +1,122 @@
+"""`demo`: the story of a broken key on a throwaway world, each claim checked before its tick."""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from sim.cli.output import Paint, say, say_json
+from sim.cli.place import world_settings
+from sim.kms import Kms
+from sim.launcher import ephemeral_world, temporary_data_dir
+from sim.scenarios.broken_key import Scene, new_password, tell
+from sim.scenarios.operator import operator
+from sim.scenarios.stage import PAUSE_SECONDS, ClaimFailedError, Stage
+from sim.settings import Ports
+from sim.world import World
+
+_WIDTH = 96
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Exit code 0 only if every claim held."""
+    teller = JsonTeller() if arguments.json else PersonTeller()
+    unhurried = sys.stdout.isatty() and not (arguments.fast or arguments.json)
+    stage = Stage(teller, pace=PAUSE_SECONDS if unhurried else 0)
+    begin = time.monotonic()
+    try:
+        with _world(arguments) as world, tempfile.TemporaryDirectory(prefix="acksim-") as folder:
+            tell(stage, _scene(stage, world, Path(folder)))
+            world.move_clock(reset=True)
+    except ClaimFailedError as error:
+        teller.end(f"the story does not hold: {error}", ok=False, claims=stage.claims)
+        return 1
+    seconds = time.monotonic() - begin
+    teller.end(
+        f"{stage.claims} claims, all checked, in {seconds:.1f} s. Try it yourself: acksim up",
+        ok=True,
+        claims=stage.claims,
+    )
+    return 0
+
+
+@contextlib.contextmanager
+def _world(arguments: argparse.Namespace) -> Iterator[World]:
+    if arguments.world:
+        yield World.connect(arguments.world)
+        return
+    settings = replace(
+        world_settings(arguments),
+        data_dir=temporary_data_dir(),
+        ports=Ports.free(),
+        ephemeral=True,
+    )
+    with ephemeral_world(settings) as (world, _):
+        yield world
+
+
+def _scene(stage: Stage, world: World, folder: Path) -> Scene:
+    stage.chapter("A key, and a cluster whose Secrets it seals")
+    kms = Kms.of_root(world.facts.endpoint)
+    stage.command("acksim kms create")
+    key = kms.create_key(description="seals the Secrets of the demo")
+    stage.claim("the key is Enabled", key["KeyState"] == "Enabled", key["KeyState"])
+    key_id = key["KeyId"]
+    stage.command(f"acksim cluster create demo --key {key_id}")
+    cluster = world.create_cluster("demo", key_id=key_id)
+    kubeconfig = world.kubeconfig(cluster["cluster_id"])
+    hands = operator(kubeconfig, folder)
+    return Scene(world, kms, key_id, cluster, hands, new_password())
+
+
+class PersonTeller:
+    """Plain lines, coloured on a terminal."""
+
+    def __init__(self) -> None:
+        self._paint = Paint()
+
+    def chapter(self, title: str) -> None:
+        say()
+        say(self._paint("bold", title))
+        sys.stdout.flush()
+
+    def line(self, text: str) -> None:
+        for part in textwrap.wrap(text, _WIDTH, break_on_hyphens=False) or [""]:
+            say("    " + self._paint("dim", part))
+
+    def command(self, text: str) -> None:
+        say("  " + self._paint("cyan", "$ " + text))
+
+    def verdict(self, claim: str, *, holds: bool, found: str) -> None:
+        mark = self._paint("green", "✓") if holds else self._paint("red", "✗")
+        say(f"  {mark} {claim}" + ("" if holds else f" (found: {found})"))
+        sys.stdout.flush()
+
+    def end(self, text: str, *, ok: bool, claims: int) -> None:  # noqa: ARG002
+        say()
+        say(self._paint("green" if ok else "red", text))
+
+
+class JsonTeller:
+    """One JSON object a line."""
+
+    def chapter(self, title: str) -> None:
+        say_json({"chapter": title})
+
+    def line(self, text: str) -> None:
+        say_json({"shown": text})
+
+    def command(self, text: str) -> None:
+        say_json({"command": text})
+
+    def verdict(self, claim: str, *, holds: bool, found: str) -> None:
+        say_json({"claim": claim, "holds": holds} | ({} if holds else {"found": found}))
+        sys.stdout.flush()
+
+    def end(self, text: str, *, ok: bool, claims: int) -> None:
+        say_json({"end": text, "ok": ok, "claims": claims})

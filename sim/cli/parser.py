@@ -1,0 +1,203 @@
+"""Every command, its options and an example: argparse alone, no other import."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from sim import VERSION
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_OVERVIEW = """\
+Alibaba Cloud KMS, ACK and Kubernetes Secret encryption in miniature, offline.
+
+  acksim demo          the story: a key is disabled, a cluster suffers, a key is lost
+  acksim up            a world that stays; prints what to paste
+  acksim test          the test-suite (in a checkout)
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; each command carries its handler as `module:function`."""
+    parser = argparse.ArgumentParser(
+        prog="acksim", description=_OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"acksim {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_story(commands)
+    _add_world(commands)
+    _add_clusters(commands)
+    _add_keys(commands)
+    _add_views(commands)
+    _add_clock(commands)
+    _add_roles(commands)
+    return parser
+
+
+def _add_story(commands: "Commands") -> None:
+    demo = _command(commands, "demo", "sim.cli.demo:demo", "a key is broken, a cluster suffers")
+    demo.epilog = "example: acksim demo --fast"
+    demo.add_argument("--fast", action="store_true", help="no pauses for reading")
+    demo.add_argument("--json", action="store_true", help="one JSON line a claim, for programs")
+    demo.add_argument("--world", metavar="URL", help="use the world whose control API is there")
+    demo.add_argument("--etcd", metavar="URL,…", help="an etcd that runs already")
+    test = _command(commands, "test", "sim.cli.checkout:test", "the test-suite, in a checkout")
+    test.epilog = "example: acksim test -k outage -x"
+    test.set_defaults(passes_on=True)
+    bench = _command(commands, "bench", "sim.cli.checkout:bench", "the measured table")
+    bench.epilog = "example: acksim bench --json"
+    bench.set_defaults(passes_on=True)
+
+
+def _add_world(commands: "Commands") -> None:
+    up = _command(commands, "up", "sim.cli.world:up", "start a world that stays")
+    up.epilog = "example: acksim up --detach && eval $(acksim env) && kubectl get secrets -A"
+    _data_dir(up)
+    up.add_argument("--etcd", metavar="URL,…", help="an etcd that runs already (ACKSIM_ETCD)")
+    up.add_argument("--auth", choices=("off", "soft", "strict"), help="(ACKSIM_AUTH)")
+    up.add_argument("--detach", action="store_true", help="return when the world is ready")
+    up.add_argument("--ephemeral", action="store_true", help="forget everything at the end")
+    up.add_argument("--free-ports", action="store_true", help="take any free ports")
+    down = _command(commands, "down", "sim.cli.world:down", "end the world")
+    down.epilog = "example: acksim down"
+    _data_dir(down)
+    status = _command(commands, "status", "sim.cli.world:status", "what runs and how it feels")
+    status.epilog = "example: acksim status --json"
+    _data_dir(status)
+    _json(status)
+    env = _command(commands, "env", "sim.cli.world:env", "lines for your shell")
+    env.epilog = "example: eval $(acksim env)"
+    _data_dir(env)
+    _json(env)
+    kubeconfig = _command(commands, "kubeconfig", "sim.cli.world:kubeconfig", "for kubectl")
+    kubeconfig.epilog = "example: acksim kubeconfig > kubeconfig.yaml"
+    kubeconfig.add_argument("cluster", nargs="?", default="default", help="id (default: default)")
+    _data_dir(kubeconfig)
+    doctor = _command(commands, "doctor", "sim.cli.doctor:doctor", "what is missing or unsafe here")
+    doctor.epilog = "example: acksim doctor"
+    _data_dir(doctor)
+    _json(doctor)
+
+
+def _add_clusters(commands: "Commands") -> None:
+    group = _group(commands, "cluster", "clusters of the managed control plane")
+    create = _command(group, "create", "sim.cli.cluster:create", "a new cluster")
+    create.epilog = "example: acksim cluster create shop --key alias/acksim --kms v2"
+    create.add_argument("name")
+    create.add_argument("--key", metavar="KEY", help="key id or alias that seals its Secrets")
+    create.add_argument("--kms", choices=("v1", "v2"), default="v1", help="KMS provider version")
+    listing = _command(group, "list", "sim.cli.cluster:list_clusters", "all clusters")
+    listing.epilog = "example: acksim cluster list"
+    restart = _command(group, "restart", "sim.cli.cluster:restart", "its API server starts afresh")
+    restart.epilog = "example: acksim cluster restart default"
+    delete = _command(group, "delete", "sim.cli.cluster:delete", "the cluster and all it stored")
+    delete.epilog = "example: acksim cluster delete c0123456789abcdef0123456789abcdef"
+    for command in (restart, delete):
+        command.add_argument("cluster", help="the cluster's id")
+    for command in (create, listing, restart, delete):
+        _data_dir(command)
+        _json(command)
+
+
+def _add_keys(commands: "Commands") -> None:
+    group = _group(commands, "kms", "keys: signed calls to the KMS, as any client's")
+    create = _command(group, "create", "sim.cli.kms:create", "a new key")
+    create.epilog = "example: acksim kms create --alias alias/shop"
+    create.add_argument("--alias", metavar="alias/NAME", help="give it a name, too")
+    create.add_argument("--description", default="", help="what it is for")
+    listing = _command(group, "list", "sim.cli.kms:list_keys", "all keys and their states")
+    listing.epilog = "example: acksim kms list --json"
+    keyed = []
+    for name, meaning in (
+        ("disable", "refuse every use of it"),
+        ("enable", "allow its use again"),
+        ("schedule-deletion", "let it vanish after a window"),
+        ("cancel-deletion", "keep it after all"),
+    ):
+        handler = f"sim.cli.kms:{name.replace('-', '_')}"
+        command = _command(group, name, handler, meaning)
+        command.epilog = f"example: acksim kms {name} alias/acksim"
+        command.add_argument("key", help="key id or alias")
+        keyed.append(command)
+    keyed[2].add_argument("--days", type=int, default=7, help="7 to 366 (default: 7)")
+    for command in (create, listing, *keyed):
+        _data_dir(command)
+        _json(command)
+
+
+def _add_views(commands: "Commands") -> None:
+    group = _group(commands, "etcd", "what really lies in etcd")
+    listing = _command(group, "ls", "sim.cli.etcd:ls", "keys and how each value is sealed")
+    listing.epilog = "example: acksim etcd ls /registry/secrets/"
+    listing.add_argument("prefix", nargs="?", default="/registry/", help="(default: /registry/)")
+    get = _command(group, "get", "sim.cli.etcd:get", "one value: its bytes and what they mean")
+    get.epilog = "example: acksim etcd get /registry/secrets/default/app1"
+    get.add_argument("key", help="the etcd key")
+    trail = _command(commands, "trail", "sim.cli.records:trail", "who called what (ActionTrail)")
+    trail.epilog = "example: acksim trail --name Decrypt --limit 5"
+    trail.add_argument("--name", metavar="ACTION", help="only this action, such as Decrypt")
+    trail.add_argument("--limit", type=int, default=20, help="(default: 20)")
+    bill = _command(commands, "bill", "sim.cli.records:bill", "what the KMS calls cost")
+    bill.epilog = "example: acksim bill"
+    for command in (listing, get, trail, bill):
+        _data_dir(command)
+        _json(command)
+
+
+def _add_clock(commands: "Commands") -> None:
+    group = _group(commands, "clock", "the simulated time")
+    show = _command(group, "show", "sim.cli.clock:show", "what time it is there")
+    advance = _command(group, "advance", "sim.cli.clock:advance", "move it forward")
+    advance.epilog = "example: acksim clock advance 8d"
+    advance.add_argument("duration", help="such as 90s, 36h, 8d or 1d12h")
+    freeze = _command(group, "freeze", "sim.cli.clock:freeze", "let it stand still")
+    reset = _command(group, "reset", "sim.cli.clock:reset", "back to the wall clock")
+    for command in (show, advance, freeze, reset):
+        command.epilog = command.epilog or f"example: acksim clock {command.prog.split()[-1]}"
+        _data_dir(command)
+        _json(command)
+
+
+def _add_roles(commands: "Commands") -> None:
+    group = _group(commands, "serve", "one role alone, as the containers do")
+    emulator = _command(group, "emulator", "sim.cli.serve:emulator", "Alibaba's side")
+    emulator.epilog = "example: acksim serve emulator --etcd http://etcd:2379"
+    emulator.add_argument("--kubernetes-url", help="the API server as kubeconfigs name it")
+    emulator.add_argument("--kubernetes-private-url", help="the same, for containers beside it")
+    apiserver = _command(group, "apiserver", "sim.cli.serve:apiserver", "the Kubernetes API")
+    apiserver.epilog = "example: acksim serve apiserver --etcd http://etcd:2379"
+    for command in (emulator, apiserver):
+        _data_dir(command)
+        command.add_argument("--etcd", metavar="URL,…", help="(ACKSIM_ETCD)")
+        command.add_argument("--auth", choices=("off", "soft", "strict"), help="(ACKSIM_AUTH)")
+        command.add_argument("--fd", action="append", default=[], help=argparse.SUPPRESS)
+    plugin = _command(group, "kms-plugin", "sim.cli.serve:kms_plugin", "a Kubernetes KMS plugin")
+    plugin.epilog = (
+        "example: acksim serve kms-plugin --socket /run/kms.sock --key-id alias/acksim "
+        "--endpoint http://127.0.0.1:8700 (credentials from ALIBABA_CLOUD_ACCESS_KEY_ID and "
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET, or ALIBABA_CLOUD_CREDENTIALS_URI)"
+    )
+    plugin.add_argument("--socket", required=True, help="unix socket to listen on")
+    plugin.add_argument("--key-id", required=True, help="key id or alias")
+    plugin.add_argument("--endpoint", required=True, help="KMS, such as http://127.0.0.1:8700")
+
+
+def _group(commands: "Commands", name: str, meaning: str) -> "Commands":
+    parser = commands.add_parser(name, help=meaning, description=meaning)
+    return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def _command(
+    commands: "Commands", name: str, handler: str, meaning: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=meaning, description=meaning)
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def _data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", metavar="DIR", help="the world's place (ACKSIM_DATA_DIR)")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")

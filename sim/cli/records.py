@@ -1,0 +1,46 @@
+"""`trail` and `bill`: who called the KMS, and what it cost."""
+
+import argparse
+from typing import Any
+
+from sim.cli.output import say, say_json, say_table
+from sim.cli.place import attached
+
+
+def trail(arguments: argparse.Namespace) -> int:
+    query: dict[str, Any] = {"limit": arguments.limit}
+    if arguments.name:
+        query["name"] = arguments.name
+    events = attached(arguments).trail(**query)
+    if arguments.json:
+        say_json(events)
+        return 0
+    say_table(("TIME", "EVENT", "USER", "RESOURCE", "RESULT"), [event_row(e) for e in events])
+    return 0
+
+
+def event_row(event: dict[str, Any]) -> tuple[str, ...]:
+    """The columns of one event for people."""
+    return (
+        event["eventTime"],
+        event["eventName"],
+        event["userIdentity"]["userName"],
+        event["resourceName"] or "-",
+        event["errorCode"] or "ok",
+    )
+
+
+def bill(arguments: argparse.Namespace) -> int:
+    answer = attached(arguments).bill()
+    if arguments.json:
+        say_json(answer)
+        return 0
+    say_table(
+        ("ACTION", "CALLER", "KEY", "CALLS", answer["currency"]),
+        [
+            (row["action"], row["caller"], row["key_id"], row["calls"], row["amount"])
+            for row in answer["items"]
+        ],
+    )
+    say(f"{answer['calls']} billable calls, {answer['total']} {answer['currency']}")
+    return 0

@@ -1,0 +1,84 @@
+"""`serve …`: one role alone, as the containers do; the launcher runs the same."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+
+import uvloop
+
+from sim.cli.place import world_settings
+from sim.listeners import Listener, bind, inherit
+from sim.settings import SettingsError, WorldSettings, alibaba_credentials
+
+
+def emulator(arguments: argparse.Namespace) -> int:
+    from sim.ack.kubeconfig import ApiServerAddress  # noqa: PLC0415 - a role imports only its own
+    from sim.stack import EmulatorListeners, run_emulator  # noqa: PLC0415
+
+    settings = _role_settings(arguments)
+    ports = settings.ports
+    listeners = EmulatorListeners(
+        http=_listener(arguments, settings, "http", ports.http, "ACKSIM_PORT"),
+        https=_listener(arguments, settings, "https", ports.https, "ACKSIM_TLS_PORT"),
+        control=_listener(arguments, settings, "control", ports.control, "ACKSIM_CONTROL_PORT"),
+    )
+    public = arguments.kubernetes_url or f"https://127.0.0.1:{ports.kubernetes}"
+    address = ApiServerAddress(public, arguments.kubernetes_private_url or public)
+    _run(run_emulator(settings, listeners, address))
+    return 0
+
+
+def apiserver(arguments: argparse.Namespace) -> int:
+    from sim.stack import run_apiserver  # noqa: PLC0415
+
+    settings = _role_settings(arguments)
+    port = settings.ports.kubernetes
+    listener = _listener(arguments, settings, "kubernetes", port, "ACKSIM_KUBERNETES_PORT")
+    _run(run_apiserver(settings, listener))
+    return 0
+
+
+def kms_plugin(arguments: argparse.Namespace) -> int:
+    """Credentials come from the environment, as official clients take them."""
+    from sim.stack import run_kms_plugin  # noqa: PLC0415
+
+    _run(
+        run_kms_plugin(
+            socket=Path(arguments.socket),
+            endpoint=arguments.endpoint,
+            key_id=arguments.key_id,
+            credentials=alibaba_credentials(),
+        )
+    )
+    return 0
+
+
+def _role_settings(arguments: argparse.Namespace) -> WorldSettings:
+    settings = world_settings(arguments)
+    if not settings.etcd:
+        raise SettingsError("a role alone needs an etcd: --etcd http://127.0.0.1:2379")
+    return settings
+
+
+def _listener(
+    arguments: argparse.Namespace, settings: WorldSettings, name: str, port: int, setting: str
+) -> Listener:
+    """The socket that the launcher passed, else one of our own."""
+    for passed in arguments.fd:
+        passed_name, _, descriptor = passed.partition("=")
+        if passed_name == name:
+            return inherit(name, int(descriptor))
+    return bind(name, settings.host, port, setting)
+
+
+def _run(role: Coroutine[None, None, None]) -> None:
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    uvloop.run(role)

@@ -1,0 +1,191 @@
+"""The control API under `/_sim/`: what no cloud has, and a test needs.
+
+It listens on a port of its own, on loopback unless told otherwise, and answers only requests
+that name a host it knows, so that no web page can reach it by a name that points here.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from fastapi import FastAPI, Query
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+
+from kms_emulator.ports import ROOT_ACCOUNT_ID
+from sim import VERSION
+from sim.account.billing import Billing
+from sim.account.credentials import Credentials
+from sim.account.trail import Trail
+from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.clusters import ClusterService
+from sim.ack.kubeconfig import Kubeconfigs
+from sim.clock import Clock, ClockError, parse_duration
+from sim.settings import DEFAULT_REGION, LOOPBACK, WorldSettings
+
+_STATUS_OF_CODE = {"ErrorClusterNotFound": 404, "ErrorClusterExists": 409}
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where things listen, for who reaches the control API by another host's name."""
+
+    http_port: int
+    https_port: int
+    kubernetes: str
+    kubernetes_private: str
+    etcd: tuple[str, ...]
+    ca: str
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewAccount(_Body):
+    """An account of one's own, so that tests do not meet each other."""
+
+    name: str = Field(default="test", min_length=1, max_length=64)
+
+
+class NewCluster(_Body):
+    """A cluster; with `key_id` (an id or an alias) its Secrets are sealed from the first."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    account_id: str = Field(default=ROOT_ACCOUNT_ID, pattern=r"^\d{16}$")
+    region: str = Field(default=DEFAULT_REGION, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")
+    key_id: str | None = Field(default=None, max_length=255)
+    kms: Literal["v1", "v2"] = "v1"
+
+
+class ClockMove(_Body):
+    """`advance` a duration such as 8d, `freeze`, or `reset` to the wall clock."""
+
+    advance: str | None = None
+    freeze: bool = False
+    reset: bool = False
+
+
+def create_control(  # noqa: PLR0913 - the composition root names each room once
+    settings: WorldSettings,
+    *,
+    clock: Clock,
+    credentials: Credentials,
+    clusters: ClusterService,
+    kubeconfigs: Kubeconfigs,
+    trail: Trail,
+    billing: Billing,
+    addresses: Addresses,
+) -> FastAPI:
+    """The application of the control port."""
+    app = FastAPI(title="acksim control", version=VERSION)
+    known_hosts = [LOOPBACK, "localhost", "[::1]", "::1", *settings.hostnames]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts, www_redirect=False)
+    app.exception_handler(ClusterError)(_cluster_error)
+    app.exception_handler(ClockError)(_clock_error)
+    _add_world(app, clock, credentials, addresses)
+    _add_clusters(app, clusters, kubeconfigs)
+    _add_records(app, trail, billing)
+    return app
+
+
+def _add_world(app: FastAPI, clock: Clock, credentials: Credentials, addresses: Addresses) -> None:
+    @app.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok"
+
+    @app.get("/_sim/addresses")
+    async def show_addresses() -> dict[str, Any]:
+        return asdict(addresses)
+
+    @app.get("/_sim/clock")
+    async def show_clock() -> dict[str, Any]:
+        return {"now": clock.now().isoformat(), **asdict(clock.state())}
+
+    @app.post("/_sim/clock")
+    async def move_clock(move: ClockMove) -> dict[str, Any]:
+        if move.reset:
+            clock.reset()
+        if move.freeze:
+            clock.freeze()
+        if move.advance is not None:
+            clock.advance(parse_duration(move.advance))
+        return await show_clock()
+
+    @app.post("/_sim/accounts", status_code=201)
+    async def new_account(account: NewAccount) -> dict[str, Any]:
+        return asdict(await credentials.new_account(account.name))
+
+
+def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfigs) -> None:
+    @app.get("/_sim/clusters")
+    async def list_clusters(account_id: str | None = None) -> list[dict[str, Any]]:
+        return [_cluster_json(cluster) for cluster in await clusters.all(account_id)]
+
+    @app.post("/_sim/clusters", status_code=201)
+    async def create_cluster(body: NewCluster) -> dict[str, Any]:
+        cluster = await clusters.create(
+            body.account_id,
+            body.name,
+            region=body.region,
+            key_id=body.key_id,
+            kms_version=body.kms,
+        )
+        return _cluster_json(cluster)
+
+    @app.get("/_sim/clusters/{cluster_id}")
+    async def get_cluster(cluster_id: str) -> dict[str, Any]:
+        return _cluster_json(await clusters.get(cluster_id))
+
+    @app.delete("/_sim/clusters/{cluster_id}")
+    async def delete_cluster(cluster_id: str) -> dict[str, Any]:
+        await clusters.delete(cluster_id)
+        return {"deleted": cluster_id}
+
+    @app.post("/_sim/clusters/{cluster_id}/restart")
+    async def restart_cluster(cluster_id: str) -> dict[str, Any]:
+        return _cluster_json(await clusters.restart(cluster_id))
+
+    @app.get("/_sim/clusters/{cluster_id}/kubeconfig", response_class=PlainTextResponse)
+    async def get_kubeconfig(cluster_id: str, private: bool = False) -> str:
+        return kubeconfigs.of_admin(await clusters.get(cluster_id), private=private)
+
+
+def _add_records(app: FastAPI, trail: Trail, billing: Billing) -> None:
+    @app.get("/_sim/trail")
+    async def lookup_events(
+        account_id: str = ROOT_ACCOUNT_ID,
+        name: str | None = None,
+        resource: str | None = None,
+        limit: int = Query(default=50, ge=1, le=1000),
+    ) -> list[dict[str, Any]]:
+        return await trail.lookup(account_id, name=name, resource=resource, limit=limit)
+
+    @app.get("/_sim/bill")
+    async def show_bill(account_id: str = ROOT_ACCOUNT_ID) -> dict[str, Any]:
+        return (await billing.bill(account_id)).as_json()
+
+
+def _cluster_json(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "cluster_id": cluster.id,
+        "account_id": cluster.account_id,
+        "region": cluster.region,
+        "name": cluster.name,
+        "key_id": cluster.key_id,
+        "kms": cluster.kms_version,
+        "etcd_prefix": cluster.etcd_prefix,
+        "path": cluster.path,
+        "incarnation": cluster.incarnation,
+        "created": cluster.created.isoformat(),
+    }
+
+
+async def _cluster_error(_request: Request, error: ClusterError) -> JSONResponse:
+    body = {"code": error.code, "message": error.message}
+    return JSONResponse(body, status_code=_STATUS_OF_CODE.get(error.code, 400))
+
+
+async def _clock_error(_request: Request, error: ClockError) -> JSONResponse:
+    return JSONResponse({"code": "InvalidDuration", "message": str(error)}, status_code=400)

@@ -1,0 +1,192 @@
+"""Starts a whole world as processes: etcd, the emulator, the API server."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from sim import etcd_server
+from sim.ack.pki import LocalAuthority
+from sim.layout import Layout
+from sim.listeners import Listener, PortTakenError, bind, free_port
+from sim.settings import LOOPBACK, WorldSettings
+from sim.supervisor import Child, ChildError, Supervisor, guarded, python_role
+from sim.world import Facts, World
+
+_START_SECONDS = 30.0
+
+
+class WorldRunningError(Exception):
+    """The data directory belongs to a world that runs already."""
+
+
+class Launcher:
+    """One world of processes; `start` returns when every part answers."""
+
+    def __init__(self, settings: WorldSettings) -> None:
+        self.settings = settings
+        self.supervisor = Supervisor()
+        self._layout = Layout.of(settings.data_dir)
+        self._lock: IO[str] | None = None
+        self._listeners: list[Listener] = []
+
+    def start(self) -> World:
+        """Raises PortTakenError, EtcdMissingError, WorldRunningError or ChildError."""
+        self._layout.make()
+        self._lock = _lock(self._layout)
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops everything; an ephemeral world leaves nothing."""
+        self.supervisor.stop()
+        for listener in self._listeners:
+            listener.socket.close()
+        self._listeners.clear()
+        if self._lock is None:
+            return
+        self._layout.facts.unlink(missing_ok=True)
+        if self.settings.ephemeral:
+            shutil.rmtree(self._layout.root, ignore_errors=True)
+        shutil.rmtree(self._layout.sockets, ignore_errors=True)
+        self._lock.close()
+        self._lock = None
+
+    def _start(self) -> World:
+        settings, ports = self.settings, self.settings.ports
+        http = self._bind("http", ports.http, "ACKSIM_PORT")
+        https = self._bind("https", ports.https, "ACKSIM_TLS_PORT")
+        kubernetes = self._bind("kubernetes", ports.kubernetes, "ACKSIM_KUBERNETES_PORT")
+        control = self._bind("control", ports.control, "ACKSIM_CONTROL_PORT")
+        authority = LocalAuthority(self._layout.pki)
+        authority.server_files(settings.hostnames)
+        etcd_child, etcd = self._start_etcd()
+        kubernetes_url = f"https://{_client_host(kubernetes.host)}:{kubernetes.port}"
+        common = ["--data-dir", str(self._layout.root), "--etcd", ",".join(etcd)]
+        common += ["--auth", settings.auth]
+        emulator = self._start_role(
+            "emulator", [http, https, control], *common, "--kubernetes-url", kubernetes_url
+        )
+        apiserver = self._start_role("apiserver", [kubernetes], *common)
+        facts = Facts(
+            pid=os.getpid(),
+            endpoint=_url("http", http),
+            tls_endpoint=_url("https", https),
+            kubernetes=kubernetes_url,
+            control=_url("http", control),
+            etcd=etcd,
+            data_dir=str(self._layout.root),
+            ca=str(authority.certificate_path),
+            ephemeral=settings.ephemeral,
+        )
+        world = World(facts)
+        if etcd_child is not None:
+            self._wait(etcd_child, lambda: _answers(etcd[0] + "/health"))
+        self._wait(emulator, lambda: _answers(facts.control + "/healthz"))
+        self._wait(apiserver, world.kubernetes_ready)
+        _write_private(self._layout.facts, json.dumps(asdict(facts), indent=1))
+        _write_private(self._layout.kubeconfig, world.kubeconfig("default"))
+        return world
+
+    def _bind(self, name: str, port: int, setting: str) -> Listener:
+        listener = bind(name, self.settings.host, port, setting)
+        self._listeners.append(listener)
+        return listener
+
+    def _start_etcd(self) -> tuple[Child | None, tuple[str, ...]]:
+        if self.settings.etcd:
+            return None, tuple(_with_scheme(endpoint) for endpoint in self.settings.etcd)
+        client_port, peer_port = free_port(), free_port()
+        command = etcd_server.command(
+            etcd_server.find(), self._layout.etcd, client_port=client_port, peer_port=peer_port
+        )
+        child = Child("etcd", guarded(command), self._layout.logs / "etcd.log")
+        return self.supervisor.start(child), (f"http://{LOOPBACK}:{client_port}",)
+
+    def _start_role(self, role: str, listeners: list[Listener], *arguments: str) -> Child:
+        descriptors = [listener.socket.fileno() for listener in listeners]
+        passed = [f"--fd={listener.name}={listener.socket.fileno()}" for listener in listeners]
+        command = python_role("serve", role, *arguments, *passed)
+        log = self._layout.logs / f"{role}.log"
+        return self.supervisor.start(Child(role, command, log, pass_fds=descriptors))
+
+    def _wait(self, child: Child, ready: Callable[[], bool]) -> None:
+        self.supervisor.wait_until(child, ready, seconds=_START_SECONDS)
+
+
+@contextlib.contextmanager
+def ephemeral_world(settings: WorldSettings) -> Iterator[tuple[World, Launcher]]:
+    """A world in a temporary directory that is gone at the end."""
+    launcher = Launcher(settings)
+    try:
+        yield launcher.start(), launcher
+    finally:
+        launcher.stop()
+
+
+def temporary_data_dir() -> Path:
+    """A private directory with a short name, for the sake of unix sockets."""
+    return Path(tempfile.mkdtemp(prefix="acksim-"))
+
+
+def _lock(layout: Layout) -> IO[str]:
+    file = layout.lock.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise WorldRunningError(
+            f"a world runs in {layout.root} already: `acksim status` shows it, `acksim down` "
+            "ends it, --data-dir names another place"
+        ) from None
+    return file
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _url(scheme: str, listener: Listener) -> str:
+    return f"{scheme}://{_client_host(listener.host)}:{listener.port}"
+
+
+def _client_host(host: str) -> str:
+    """The address by which a client on this machine reaches a listener."""
+    if host in {"0.0.0.0", "::"}:
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
+
+
+def _with_scheme(endpoint: str) -> str:
+    return endpoint if "://" in endpoint else f"http://{endpoint}"
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+__all__ = [
+    "ChildError",
+    "Launcher",
+    "PortTakenError",
+    "WorldRunningError",
+    "ephemeral_world",
+    "temporary_data_dir",
+]

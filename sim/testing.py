@@ -1,0 +1,120 @@
+"""What the pytest fixtures hand out; usable without pytest as well."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sim.etcd_view import read_one
+from sim.kms import Kms
+from sim.kubernetes_health import Readiness, readiness
+from sim.launcher import ephemeral_world, temporary_data_dir
+from sim.settings import Ports, WorldSettings
+from sim.world import World
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
+
+@contextlib.contextmanager
+def session_world() -> Iterator[World]:
+    """A world on free ports that forgets everything at the end."""
+    settings = WorldSettings(data_dir=temporary_data_dir(), ports=Ports.free(), ephemeral=True)
+    with ephemeral_world(settings) as (world, _):
+        yield world
+
+
+class ClusterUnderTest:
+    """One cluster with its key, and every way to look at it."""
+
+    def __init__(self, world: World, kms: Kms, account_id: str, facts: dict[str, Any]) -> None:
+        self.world = world
+        self.kms = kms
+        self.account_id = account_id
+        self.facts = facts
+        self._folder = tempfile.TemporaryDirectory(prefix="acksim-")
+
+    @classmethod
+    def create(
+        cls, world: World, *, kms: Literal["v1", "v2"] = "v1", encrypted: bool = True
+    ) -> "ClusterUnderTest":
+        """A fresh account, a fresh key, a fresh cluster: milliseconds."""
+        account = world.new_account()
+        client = Kms(world.facts.endpoint, account["access_key_id"], account["access_key_secret"])
+        key_id = client.create_key(description="of a test")["KeyId"] if encrypted else None
+        account_id = account["account_id"]
+        facts = world.create_cluster("test", account_id=account_id, key_id=key_id, kms=kms)
+        return cls(world, client, account_id, facts)
+
+    @property
+    def id(self) -> str:
+        cluster_id: str = self.facts["cluster_id"]
+        return cluster_id
+
+    @property
+    def key_id(self) -> str:
+        """Raises ValueError for a cluster that is not encrypted."""
+        key_id: str | None = self.facts["key_id"]
+        if key_id is None:
+            raise ValueError("this cluster has no key: its marker says encrypted=False")
+        return key_id
+
+    @cached_property
+    def kubeconfig(self) -> Path:
+        """A file for kubectl or any client."""
+        path = Path(self._folder.name) / "kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(self.world.kubeconfig(self.id))
+        return path
+
+    @cached_property
+    def core_v1(self) -> "CoreV1Api":
+        """The official Python client, as the cluster's administrator."""
+        from kubernetes import client, config  # noqa: PLC0415 - heavy, and not every test asks
+
+        return client.CoreV1Api(config.new_client_from_config(config_file=str(self.kubeconfig)))
+
+    def create_secret(self, name: str, *, namespace: str = "default", **data: str) -> None:
+        """An Opaque Secret; raises the client's ApiException."""
+        body = {"metadata": {"name": name}, "stringData": data}
+        self.core_v1.create_namespaced_secret(namespace, body)
+
+    def raw_secret(self, name: str, *, namespace: str = "default") -> bytes:
+        """What etcd holds for it, as it lies there."""
+        key = f"{self.facts['etcd_prefix']}/secrets/{namespace}/{name}"
+        return read_one(self.world.facts.etcd, key)
+
+    def disable_key(self) -> None:
+        self.kms.call("DisableKey", KeyId=self.key_id)
+
+    def enable_key(self) -> None:
+        self.kms.call("EnableKey", KeyId=self.key_id)
+
+    def schedule_key_deletion(self, days: int = 7) -> None:
+        self.kms.call("ScheduleKeyDeletion", KeyId=self.key_id, PendingWindowInDays=days)
+
+    def restart(self) -> None:
+        """The API server starts afresh: every cached DEK is gone."""
+        self.world.restart_cluster(self.id)
+
+    def advance_clock(self, duration: str) -> None:
+        """Such as `8d`; the fixture sets the clock back after the test."""
+        self.world.move_clock(advance=duration)
+
+    def readiness(self) -> Readiness:
+        return readiness(self.world, self.facts)
+
+    def trail(self, **query: Any) -> list[dict[str, Any]]:
+        return self.world.trail(account_id=self.account_id, **query)
+
+    def bill(self) -> dict[str, Any]:
+        return self.world.bill(account_id=self.account_id)
+
+    def delete(self) -> None:
+        """The cluster and everything it stored; its key stays with its account."""
+        if "core_v1" in self.__dict__:
+            self.core_v1.api_client.close()
+        self.world.delete_cluster(self.id)
+        self._folder.cleanup()

@@ -1,0 +1,79 @@
+"""One module reads the environment, and says which variable is wrong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from sim import settings
+from sim.settings import SETTINGS, SettingsError, from_environment
+
+ROOT = Path(settings.__file__).parents[1]
+
+
+def test_defaults() -> None:
+    world = from_environment({})
+    assert world.auth == "strict"
+    assert world.host == "127.0.0.1"
+    assert (world.ports.http, world.ports.kubernetes) == (8700, 6443)
+    assert world.etcd == ()
+
+
+def test_every_row_is_read() -> None:
+    changed = from_environment(
+        {
+            "ACKSIM_DATA_DIR": "/somewhere",
+            "ACKSIM_ETCD": "http://a:2379, http://b:2379",
+            "ACKSIM_AUTH": "soft",
+            "ACKSIM_HOST": "0.0.0.0",
+            "ACKSIM_PORT": "1",
+            "ACKSIM_TLS_PORT": "2",
+            "ACKSIM_KUBERNETES_PORT": "3",
+            "ACKSIM_CONTROL_PORT": "0",
+            "ACKSIM_HOSTNAMES": "emulator",
+        }
+    )
+    default = from_environment({})
+    differing = [
+        changed.data_dir != default.data_dir,
+        changed.etcd == ("http://a:2379", "http://b:2379"),
+        changed.auth == "soft",
+        changed.host == "0.0.0.0",
+        (changed.ports.http, changed.ports.https) == (1, 2),
+        (changed.ports.kubernetes, changed.ports.control) == (3, 0),
+        changed.hostnames == ("emulator",),
+    ]
+    assert all(differing)
+    assert len(SETTINGS) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACKSIM_PORT", "http"),
+        ("ACKSIM_PORT", "70000"),
+        ("ACKSIM_PORT", "-1"),
+        ("ACKSIM_AUTH", "no"),
+    ],
+)
+def test_a_bad_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=value):
+        from_environment({name: value})
+
+
+def test_nothing_else_reads_the_environment() -> None:
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for package in ("sim", "kms_emulator", "apiserver_shim")
+        for path in (ROOT / package).rglob("*.py")
+        if _reads_environment(path)
+    ]
+    assert readers == ["sim/settings.py"]
+
+
+def _reads_environment(path: Path) -> bool:
+    tree = ast.parse(path.read_text())
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+        for node in ast.walk(tree)
+    )
