@@ -6,7 +6,7 @@ EncryptionContext.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -19,6 +19,8 @@ from apiserver_shim.kms_plugin.kms_client import KeyDescription, KmsClient
 StatusOfDeadKey = Literal["error", "unhealthy", "blind"]
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any], Awaitable[Any]]
+Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Methods = dict[str, Method]
 
 _VERSION_V1 = "v1beta1"
 _VERSION_V2 = "v2beta1"  # every API server from 1.27 on takes this one
@@ -81,7 +83,7 @@ class _Service:
             raise KmsError("", "the cipher is not a CiphertextBlob", status=400) from None
         return await self._kms.decrypt(blob)
 
-    def _method(self, handler: Handler, request: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    def _method(self, handler: Handler, request: Any) -> Method:
         async def answer(message: Any, context: Context) -> Any:
             limit = self._time_limit(context)
             try:
@@ -110,7 +112,7 @@ class ServiceV1(_Service):
 
     name = "v1beta1.KeyManagementService"
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    def handlers(self) -> Methods:
         """Return the methods by name."""
         return {
             "Version": self._method(self.version, v1.VersionRequest),
@@ -153,7 +155,7 @@ class ServiceV2(_Service):
         self._status_of_dead_key = status_of_dead_key
         self._version_in_use = ""
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    def handlers(self) -> Methods:
         """Return the methods by name."""
         return {
             "Status": self._method(self.status, v2.StatusRequest),
