@@ -37,9 +37,10 @@ PLAINTEXT = base64.b64encode(bytes(32)).decode()
 def main() -> int:
     parser = argparse.ArgumentParser(prog="acksim bench")
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--peers", required=True, help="the interpreter that has moto")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     arguments = parser.parse_args()
-    results = run(arguments.seconds)
+    results = run(arguments.seconds, arguments.peers)
     if arguments.json:
         print(json.dumps(results))
     else:
@@ -47,9 +48,9 @@ def main() -> int:
     return 0
 
 
-def run(seconds: float) -> dict[str, object]:
+def run(seconds: float, peers: str) -> dict[str, object]:
     starts = sorted(cold_start() for _ in range(3))
-    with ephemeral_world(_settings()) as (world, launcher), moto_server() as moto_port:
+    with ephemeral_world(_settings()) as (world, launcher), moto_server(peers) as moto_port:
         key_id = Kms.of_root(world.facts.endpoint).create_key()["KeyId"]
         rates: dict[str, dict[str, float]] = {}
         for clients in CLIENTS:
@@ -142,10 +143,10 @@ def _moto_key(port: int) -> str:
 
 
 @contextmanager
-def moto_server() -> Iterator[int]:
+def moto_server(peers: str) -> Iterator[int]:
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        [peers, "-m", "moto.server", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
