@@ -79,10 +79,7 @@ def context_bytes(context: Mapping[str, str]) -> bytes:
     Every key and value carries its length, so {"a": "bc"} and {"ab": "c"} differ; sorting makes the
     order of a JSON object irrelevant. An absent context is the empty one.
     """
-    parts = [_LENGTH.pack(len(context))]
-    for name in sorted(context):
-        parts += (_prefixed(name), _prefixed(context[name]))
-    return b"".join(parts)
+    return b"".join(_prefixed(name) + _prefixed(context[name]) for name in sorted(context))
 
 
 def _authenticated(key: Key, version: KeyVersion, context: Mapping[str, str]) -> bytes:

@@ -79,8 +79,9 @@ class CachingKeyStore:
             return known
         changes = self._changes
         found = await load()
-        # Whatever was read while a write was on its way may be the value before it.
-        if found is not None and not self._writes and changes == self._changes:
+        # What was read while a write ended may be the value before it; what is read before that
+        # is cleared when it ends.
+        if found is not None and changes == self._changes:
             self._found[place] = found
             if len(self._found) > _CAPACITY:
                 self._found.popitem(last=False)

@@ -4,8 +4,8 @@ strict   every check below is enforced
 soft     every check runs, a failure is logged, and the call goes on as the AccessKey's owner
 off      no check; the AccessKey id, if known, still says who calls
 
-A key that is not known in the last two is the default caller's. Checks run from what costs a
-stranger nothing to learn to what only the key's owner should: age, key, signature, token, nonce.
+In the last two, a call with no key that is known is the root account's. Checks run from what costs
+nothing to let a stranger learn to what only the owner should: age, key, signature, token, nonce.
 """
 
 from __future__ import annotations
@@ -48,17 +48,15 @@ class Authenticator:
         mode: AuthMode,
         now: Clock,
         wall: Clock = wall_clock,
-        default_caller: Caller = ROOT_CALLER,
     ) -> None:
         self._identify = identify
         self._mode = mode
         self._now = now
         self._wall = wall
-        self._default_caller = default_caller
         self._nonces = NonceMemory(keep=_LONGEST_LIFETIME)
 
     async def caller(self, request: Request) -> Caller:
-        """Raises the errors named `errors: Who is calling`, in strict mode only."""
+        """Raises the errors of "Who is calling" (errors.py), in strict mode only."""
         if self._mode == "off":
             return await self._presumed(request)
         try:
@@ -72,7 +70,7 @@ class Authenticator:
     async def _presumed(self, request: Request) -> Caller:
         access_key_id = claimed_access_key_id(request)
         key = await self._identify.access_key(access_key_id) if access_key_id else None
-        return key.caller if key else self._default_caller
+        return key.caller if key else ROOT_CALLER
 
     async def _proven(self, request: Request) -> Caller:
         claim = read_claim(request)

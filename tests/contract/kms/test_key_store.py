@@ -218,6 +218,8 @@ async def test_erased_material_is_not_in_the_files(tmp_path: Path) -> None:
     material = bytes(range(100, 132))
     doomed = replace(key(), primary=PrimaryKeyVersion("k1-v2", NOW, material), delete_at=NOW)
     await store.add(doomed)
+    await store.close()  # moves it from the log into the database
+    store = open_store(path)
 
     def stored() -> bytes:
         return b"".join(entry.read_bytes() for entry in tmp_path.iterdir())

@@ -229,10 +229,14 @@ async def test_headers_name_the_action_as_well(off: Gate) -> None:
     assert "Keys" in (await off.client.get("/", headers=headers)).json()
 
 
-async def test_signed_parameters_outrank_unsigned_headers(off: Gate) -> None:
+async def test_unsigned_headers_add_nothing_to_signed_parameters(off: Gate) -> None:
     parameters = {"Action": "ListKeys", "Version": "2016-01-20", "Signature": "s"}
-    answer = await off.client.get("/", params=parameters, headers={"x-acs-action": "CreateKey"})
+    headers = {"x-acs-action": "CreateKey", "x-acs-version": "1999-01-01"}
+    answer = await off.client.get("/", params=parameters, headers=headers)
     assert "Keys" in answer.json()
+    del parameters["Action"]
+    answer = await off.client.get("/", params=parameters, headers=headers)
+    assert answer.json()["Code"] == "InvalidAction.NotFound"
 
 
 async def test_query_and_form_are_merged_and_the_query_comes_first(off: Gate) -> None:
