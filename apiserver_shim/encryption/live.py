@@ -16,6 +16,8 @@ from apiserver_shim.errors import EncryptionConfigError, TransformError
 
 logger = logging.getLogger(__name__)
 
+Signature = tuple[int, int, int]
+
 _PROBE_EVERY = 0.1
 _LEAST_PATIENCE = 10.0
 _LONGEST_BACKOFF = 60.0
@@ -48,12 +50,14 @@ class LiveEncryption:
 
     async def start(self) -> None:
         """Load the file; raises EncryptionConfigError. A plugin that is away is no error."""
+        # Taken before the file is read, so that no later change can pass for the one read.
+        seen = await asyncio.to_thread(self._signature)
         loaded = await asyncio.to_thread(self._load)
         assembly = self._assemble(loaded)
         await assembly.prime()
         self._serve(assembly, loaded.digest)
         if self._interval is not None:
-            self._watching = asyncio.create_task(self._watch(self._interval))
+            self._watching = asyncio.create_task(self._watch(self._interval, seen))
 
     async def stop(self) -> None:
         """Stop reloading and close every connection."""
@@ -122,8 +126,7 @@ class LiveEncryption:
                 )
             await asyncio.sleep(_PROBE_EVERY)
 
-    async def _watch(self, interval: float) -> None:
-        seen = await asyncio.to_thread(self._signature)
+    async def _watch(self, interval: float, seen: Signature | None) -> None:
         backoff, retry_at = interval, float("inf")
         while True:
             await asyncio.sleep(interval)
@@ -143,7 +146,7 @@ class LiveEncryption:
                 retry_at = self._sources.monotonic() + backoff
                 backoff = min(backoff * 2, _LONGEST_BACKOFF)
 
-    def _signature(self) -> tuple[int, int, int] | None:
+    def _signature(self) -> Signature | None:
         """Tell whether the file may have changed without reading it."""
         try:
             stat = self._path.stat()

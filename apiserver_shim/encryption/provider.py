@@ -12,6 +12,7 @@ import grpc.aio
 from apiserver_shim.encryption import kms_v1_pb2 as v1
 from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.encryption.envelope_v2 import Status, Wrapped
+from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.errors import TransformError
 
 _V1 = "v1beta1"
@@ -52,7 +53,7 @@ class PluginConnection:
             return await method(request, timeout=self._timeout, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             code, text = error.code(), error.details() or ""
-            if text == "Deadline Exceeded":  # ours; a plugin's own deadline keeps its words
+            if "Deadline Exceeded" in text:  # gRPC core's words; a plugin's own reason stays
                 text = self._deadline_text()
             raise TransformError(f"rpc error: code = {_GO_NAMES[code]} desc = {text}") from None
 
@@ -83,6 +84,7 @@ class PluginV1:
         self._encrypt = method(f"{service}/Encrypt", v1.EncryptRequest, v1.EncryptResponse)
         self._decrypt = method(f"{service}/Decrypt", v1.DecryptRequest, v1.DecryptResponse)
         self._version_known = False
+        self._asking = SingleFlight[str, None]()
 
     async def encrypt(self, plain: bytes) -> bytes:
         await self._check_version()
@@ -101,8 +103,10 @@ class PluginV1:
 
     async def _check_version(self) -> None:
         """Ask once for the version, and again on every call until it was right."""
-        if self._version_known:
-            return
+        if not self._version_known:
+            await self._asking.run("version", self._ask_version)
+
+    async def _ask_version(self) -> None:
         try:
             request = v1.VersionRequest(version=_V1)
             response: v1.VersionResponse = await self._connection.call(self._version, request)

@@ -1,0 +1,223 @@
+"""Configuration files that change under a running server, and its health checks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from apiserver_shim.encryption.live import LiveEncryption
+from apiserver_shim.errors import EncryptionConfigError, TransformError
+from apiserver_shim.storage.etcd import EtcdClient
+from apiserver_shim.storage.store import Key, Store
+
+if TYPE_CHECKING:
+    from tests.contract.storage.conftest import ThirdPartyPlugin, Time, Until
+
+MakeSecret = Callable[..., dict[str, Any]]
+
+HEAD = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\n"
+IDENTITY = HEAD + "resources:\n- resources: [secrets]\n  providers:\n  - identity: {}\n"
+
+
+def kms(endpoint: str, *versions: str) -> str:
+    providers = "".join(
+        f'  - kms: {{apiVersion: {version}, name: p{number}, endpoint: "{endpoint}"}}\n'
+        for number, version in enumerate(versions)
+    )
+    return (
+        f"{HEAD}resources:\n- resources: [secrets]\n  providers:\n{providers}  - identity: {{}}\n"
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "encryption.yaml"
+
+
+@pytest.fixture
+async def live(path: Path, time: Time) -> AsyncIterator[LiveEncryption]:
+    path.write_text(IDENTITY)
+    live = LiveEncryption(path, now=time.now, reload_interval=0.05)
+    await live.start()
+    yield live
+    await live.stop()
+
+
+async def sealed(live: LiveEncryption) -> bytes:
+    return await live.transformers.for_resource("secrets").to_storage(b"k8s\0value", b"/key")
+
+
+async def test_a_new_configuration_is_taken_up(
+    live: LiveEncryption, path: Path, plugin: ThirdPartyPlugin, until: Until
+) -> None:
+    assert await sealed(live) == b"k8s\0value"
+    path.write_text(kms(plugin.endpoint, "v1"))
+
+    async def encrypts() -> bool:
+        return (await sealed(live)).startswith(b"k8s:enc:kms:v1:p0:")
+
+    await until(encrypts)
+    # Its provider was probed before: one ping, sealed and opened.
+    assert plugin.calls[:3] == ["Version", "Encrypt", "Decrypt"]
+    # What the new one wrote, and plaintext from before, are both read.
+    stored = await sealed(live)
+    transformer = live.transformers.for_resource("secrets")
+    assert await transformer.from_storage(stored, b"/key") == (b"k8s\0value", False)
+    assert await transformer.from_storage(b"k8s\0value", b"/key") == (b"k8s\0value", True)
+
+
+async def test_a_store_follows_without_being_opened_again(
+    live: LiveEncryption,
+    path: Path,
+    plugin: ThirdPartyPlugin,
+    etcd: EtcdClient,
+    prefix: str,
+    secret: MakeSecret,
+) -> None:
+    store = Store(etcd, prefix=prefix, transformers=live.transformers)
+    key = Key("secrets", "default", "app1")
+    await store.create(key, secret())
+    path.write_text(kms(plugin.endpoint, "v2"))
+    assert await live.reload()
+    assert not await live.reload()
+    current = await store.get(key)
+    assert current.stale
+    await store.replace(key, current.obj, current=current)
+    assert not (await store.get(key)).stale
+
+
+async def test_a_bad_file_keeps_the_old_configuration(
+    live: LiveEncryption, path: Path, until: Until
+) -> None:
+    path.write_text("kind: Nonsense\n")
+
+    async def noticed() -> bool:
+        return live.failure != ""
+
+    await until(noticed)
+    assert live.failure.startswith(
+        f"error processing encryption config file {path}: error while parsing file: "
+    )
+    assert await sealed(live) == b"k8s\0value"
+    path.write_text(IDENTITY)
+
+    async def recovered() -> bool:
+        return live.failure == ""
+
+    await until(recovered)
+
+
+async def test_an_unhealthy_provider_is_not_taken_up(
+    path: Path, plugin: ThirdPartyPlugin, time: Time
+) -> None:
+    path.write_text(IDENTITY)
+    seconds = 0.0
+
+    def monotonic() -> float:
+        nonlocal seconds
+        seconds += 1
+        return seconds
+
+    live = LiveEncryption(path, now=time.now, reload_interval=3600, monotonic=monotonic)
+    await live.start()
+    plugin.failure = (grpc.StatusCode.FAILED_PRECONDITION, "dead")
+    path.write_text(kms(plugin.endpoint, "v2"))
+    with pytest.raises(
+        EncryptionConfigError,
+        match=r"health check for new transformers failed, polling error context deadline exceeded",
+    ):
+        await live.reload()
+    assert await sealed(live) == b"k8s\0value"
+    plugin.failure = None
+    await live.reload()
+    assert (await sealed(live)).startswith(b"k8s:enc:kms:v2:p0:")
+    await live.stop()
+
+
+async def test_a_server_does_not_start_with_a_bad_file(path: Path, time: Time) -> None:
+    path.write_text("kind: Nonsense\n")
+    with pytest.raises(EncryptionConfigError, match=r"^error while parsing file: error decoding"):
+        await LiveEncryption(path, now=time.now).start()
+
+
+async def test_a_server_starts_without_its_plugin_and_finds_it_later(
+    path: Path, plugin: ThirdPartyPlugin, time: Time, until: Until
+) -> None:
+    await plugin.stop()
+    path.write_text(kms(plugin.endpoint, "v2"))
+    live = LiveEncryption(path, now=time.now)
+    await live.start()
+    with pytest.raises(TransformError, match="got unexpected nil transformer"):
+        await sealed(live)
+    await plugin.start()
+
+    async def found() -> bool:
+        time.advance(10)
+        try:
+            return (await sealed(live)).startswith(b"k8s:enc:kms:v2:")
+        except TransformError:
+            return False
+
+    await until(found)
+    await live.stop()
+
+
+@pytest.mark.parametrize(
+    ("versions", "interval", "names"),
+    [
+        ((), 60.0, ["kms-providers"]),
+        (("v1", "v1"), 60.0, ["kms-providers"]),
+        ((), None, []),
+        (("v1", "v1"), None, ["kms-provider-0", "kms-provider-1"]),
+        (("v1", "v2"), None, ["kms-provider-0", "kms-provider-1"]),
+        (("v2", "v2"), None, ["kms-providers"]),
+    ],
+)
+async def test_checks_have_upstreams_names(
+    path: Path,
+    plugin: ThirdPartyPlugin,
+    time: Time,
+    versions: tuple[str, ...],
+    interval: float | None,
+    names: list[str],
+) -> None:
+    path.write_text(kms(plugin.endpoint, *versions))
+    live = LiveEncryption(path, now=time.now, reload_interval=interval)
+    await live.start()
+    checks = live.transformers.checks()
+    assert [check.name for check in checks] == names
+    for check in checks:
+        await check.run()
+    await live.stop()
+
+
+async def test_failing_checks_have_upstreams_words(
+    path: Path, plugin: ThirdPartyPlugin, time: Time
+) -> None:
+    path.write_text(kms(plugin.endpoint, "v1", "v2"))
+    live = LiveEncryption(path, now=time.now)
+    await live.start()
+    (check,) = live.transformers.checks()
+    await check.run()
+    plugin.failure = (grpc.StatusCode.UNAVAILABLE, "away")
+    await check.run()  # remembered for 20 s
+    time.advance(20)
+    inner = "rpc error: code = Unavailable desc = away"
+    told = "failed to perform {} section of the healthz check for KMS Provider {}, error: " + inner
+    with pytest.raises(TransformError) as caught:
+        await check.run()
+    assert caught.value.message == (
+        f"[kms-provider-0: {told.format('encrypt', 'p0')}, "
+        f"kms-provider-1: {told.format('status', 'p1')}]"
+    )
+    with pytest.raises(TransformError) as caught:
+        await check.run()
+    assert caught.value.message == f"[kms-provider-0: {inner}, kms-provider-1: {inner}]"
+    plugin.failure = None
+    time.advance(3)
+    await check.run()
+    await live.stop()
