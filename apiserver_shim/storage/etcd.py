@@ -186,6 +186,11 @@ class EtcdClient:
             )
         )
 
+    async def delete_prefix(self, prefix: bytes) -> None:
+        """Delete every key that begins with ``prefix``: a logical cluster's end."""
+        everything = DeleteRangeRequest(key=prefix, range_end=prefix_end(prefix))
+        await self._txn(TxnRequest(success=(RequestOp(request_delete_range=everything),)))
+
     async def compact(self, revision: int) -> None:
         """Forget what is older than ``revision``."""
         member = self._member

@@ -110,7 +110,7 @@ class ClusterService:
         cluster = await self.get(cluster_id)
         self._directory.remove(cluster_id)
         await self._plugins.stop(cluster_id)
-        await self._etcd.delete_prefix(cluster.etcd_prefix + "/")
+        await self._etcd.delete_prefix(f"{cluster.etcd_prefix}/".encode())
         await self._database.run(
             lambda connection: connection.execute(
                 delete(clusters).where(clusters.c.id == cluster_id)

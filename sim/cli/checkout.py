@@ -36,7 +36,7 @@ def bench(arguments: argparse.Namespace) -> int:
 
 
 def _install_peers(peers: Path) -> None:
-    print("acksim: installing what acksim is measured against (once) …", file=sys.stderr)  # noqa: T201
+    print("acksim: installing what acksim is measured against (once) …", file=sys.stderr)
     requirements = _ROOT / "benchmarks" / "peers.txt"
     if uv := shutil.which("uv"):
         make = [uv, "venv", "--quiet", "--allow-existing", str(peers)]
@@ -54,4 +54,6 @@ def _require(folder: str, module: str) -> None:
     if not (_ROOT / folder).is_dir():
         raise WorldError(f"{folder}/ is not here: run ./acksim in a checkout of acksim")
     if importlib.util.find_spec(module) is None:
-        raise WorldError(f"{module} is missing: run the ./acksim of the checkout, which installs it")
+        raise WorldError(
+            f"{module} is missing: run the ./acksim of the checkout, which installs it"
+        )

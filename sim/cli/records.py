@@ -5,6 +5,7 @@ from typing import Any
 
 from sim.cli.output import say, say_json, say_table
 from sim.cli.place import attached
+from sim.trail_view import event_row
 
 
 def trail(arguments: argparse.Namespace) -> int:
@@ -17,17 +18,6 @@ def trail(arguments: argparse.Namespace) -> int:
         return 0
     say_table(("TIME", "EVENT", "USER", "RESOURCE", "RESULT"), [event_row(e) for e in events])
     return 0
-
-
-def event_row(event: dict[str, Any]) -> tuple[str, ...]:
-    """The columns of one event for people."""
-    return (
-        event["eventTime"],
-        event["eventName"],
-        event["userIdentity"]["userName"],
-        event["resourceName"] or "-",
-        event["errorCode"] or "ok",
-    )
 
 
 def bill(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from sim.settings import SettingsError, WorldSettings, alibaba_credentials
 
 def emulator(arguments: argparse.Namespace) -> int:
     from sim.ack.kubeconfig import ApiServerAddress  # noqa: PLC0415 - a role imports only its own
-    from sim.stack import EmulatorListeners, run_emulator  # noqa: PLC0415
+    from sim.stack.emulator import EmulatorListeners, run_emulator  # noqa: PLC0415
 
     settings = _role_settings(arguments)
     ports = settings.ports
@@ -31,7 +31,7 @@ def emulator(arguments: argparse.Namespace) -> int:
 
 
 def apiserver(arguments: argparse.Namespace) -> int:
-    from sim.stack import run_apiserver  # noqa: PLC0415
+    from sim.stack.apiserver import run_apiserver  # noqa: PLC0415
 
     settings = _role_settings(arguments)
     port = settings.ports.kubernetes
@@ -42,7 +42,7 @@ def apiserver(arguments: argparse.Namespace) -> int:
 
 def kms_plugin(arguments: argparse.Namespace) -> int:
     """Credentials come from the environment, as official clients take them."""
-    from sim.stack import run_kms_plugin  # noqa: PLC0415
+    from sim.stack.kms_plugin import run_kms_plugin  # noqa: PLC0415
 
     _run(
         run_kms_plugin(

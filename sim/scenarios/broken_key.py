@@ -10,14 +10,16 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sim.cli.records import event_row
+from sim.ack.directory import PROVIDER_NAME
 from sim.etcd_view import describe, hexdump, read_one
 from sim.kms import Kms, KmsRefusedError
 from sim.kubernetes_health import readiness
 from sim.scenarios.operator import Operator, Outcome
 from sim.scenarios.stage import Stage, beside
+from sim.trail_view import event_row
 from sim.world import World
 
+PREFIX = f"k8s:enc:kms:v1:{PROVIDER_NAME}:"
 ROLE = "aliyuncsmanagedsecurityrole"
 RECOVERY_SECONDS = 15.0
 
@@ -78,9 +80,9 @@ def _look_into_etcd(stage: Stage, scene: Scene) -> None:
     stage.show(beside([read.text], meaning))
     stage.claim("kubectl prints the password", read.text == scene.password, read.text)
     stage.claim(
-        f"the stored value begins with {sealed.prefix}",
-        sealed.prefix.startswith("k8s:enc:kms:"),
-        sealed.prefix,
+        f"the stored value begins with {PREFIX}",
+        value.startswith(PREFIX.encode()),
+        sealed.by,
     )
     stage.claim("the password is nowhere in it", scene.password.encode() not in value)
 
@@ -173,5 +175,5 @@ def _lose(stage: Stage, scene: Scene) -> None:
     stage.claim("the Secret is lost for good", not read.ok, read.text)
     stage.claim(
         "though every byte of it is still in etcd",
-        describe(scene.raw_value()).prefix.startswith("k8s:enc:kms:"),
+        scene.raw_value().startswith(PREFIX.encode()),
     )

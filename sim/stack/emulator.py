@@ -1,21 +1,10 @@
-"""The only place that puts the rooms together: one function a role, each one process.
-
-The emulator is Alibaba's side: the APIs, the account, the control plane and its KMS plugins.
-The API server is the cluster's side. They share the data directory and nothing else.
-"""
+"""Alibaba's side of a world."""
 
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastapi import FastAPI
 
-from apiserver_shim.api.server import make_server
-from apiserver_shim.app import ShimSettings
-from apiserver_shim.app import create_app as create_apiserver
-from apiserver_shim.kms_plugin.credentials import Credentials
-from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
 from apiserver_shim.storage.etcd import EtcdClient
 from kms_emulator.app import KmsSettings, open_store
 from kms_emulator.app import create_app as create_kms
@@ -24,11 +13,9 @@ from kms_emulator.ports import (
     ROOT_ACCESS_KEY_SECRET,
     ROOT_ACCOUNT_ID,
     AllowEverything,
-    wall_clock,
 )
 from sim.account.billing import Billing
-from sim.account.credentials import Credentials as AccountCredentials
-from sim.account.credentials import RootKey
+from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
@@ -45,7 +32,7 @@ from sim.kms import Kms
 from sim.layout import Layout
 from sim.listeners import Listener
 from sim.serving import end_requested, http_server, https_server, serving
-from sim.settings import DEFAULT_REGION, AlibabaCredentials, WorldSettings
+from sim.settings import DEFAULT_REGION, WorldSettings
 
 ROOT = RootKey(ROOT_ACCOUNT_ID, ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET)
 
@@ -74,7 +61,7 @@ async def run_emulator(
     async with contextlib.AsyncExitStack() as stack:
         database = Database(layout.database)
         stack.callback(database.close)
-        credentials = AccountCredentials(database, clock.now)
+        credentials = Credentials(database, clock.now)
         await credentials.ensure_account(ROOT, "root")
         roles = RoleCredentials(credentials, listeners.endpoint)
         alibaba = create_kms(
@@ -90,7 +77,8 @@ async def run_emulator(
         await stack.enter_async_context(_alibaba_apis(alibaba, settings, listeners, authority))
         plugins = Plugins(layout.sockets, endpoint=listeners.endpoint, roles=roles, now=clock.now)
         stack.push_async_callback(plugins.stop_all)
-        etcd = await stack.enter_async_context(_etcd(settings))
+        etcd = EtcdClient(list(settings.etcd))
+        stack.push_async_callback(etcd.close)
         clusters = ClusterService(
             database,
             directory=ClusterDirectory(layout.clusters),
@@ -130,52 +118,3 @@ def _alibaba_apis(
         app, certificate=str(files.certificate), private_key=str(files.private_key)
     )
     return serving((http_server(app), listeners.http), (secure, listeners.https))
-
-
-async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
-    """Serves every logical cluster until a signal or the end of the parent."""
-    layout = Layout.of(settings.data_dir).make()
-    files = LocalAuthority(layout.pki).server_files(settings.hostnames)
-    async with _etcd(settings) as etcd:
-        app = create_apiserver(
-            ShimSettings(auth=settings.auth),
-            etcd=etcd,
-            source=ClusterDirectory(layout.clusters),
-            now=Clock(layout.clock).now,
-        )
-        server = make_server(
-            app,
-            address=(kubernetes.host, kubernetes.port),
-            certificate=(files.certificate, files.private_key),
-            client_ca=files.authority,
-            ready=lambda _port: None,
-        )
-        async with serving((server, kubernetes)):
-            await end_requested()
-
-
-@contextlib.asynccontextmanager
-async def _etcd(settings: WorldSettings) -> AsyncIterator[EtcdClient]:
-    client = EtcdClient(list(settings.etcd))
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-async def run_kms_plugin(
-    *, socket: Path, endpoint: str, key_id: str, credentials: AlibabaCredentials
-) -> None:
-    """One plugin for a Kubernetes API server of the user's own."""
-    given = credentials.uri or Credentials(
-        credentials.access_key_id, credentials.access_key_secret, credentials.security_token
-    )
-    plugin = KmsPlugin(
-        KmsPluginSettings(socket=socket, endpoint=endpoint, key_id=key_id, credentials=given),
-        now=wall_clock,
-    )
-    await plugin.start()
-    try:
-        await end_requested()
-    finally:
-        await plugin.stop()

@@ -1,0 +1,38 @@
+"""The cluster's side of a world."""
+
+from apiserver_shim.api.server import make_server
+from apiserver_shim.app import ShimSettings
+from apiserver_shim.app import create_app as create_apiserver
+from apiserver_shim.storage.etcd import EtcdClient
+from sim.ack.directory import ClusterDirectory
+from sim.ack.pki import LocalAuthority
+from sim.clock import Clock
+from sim.layout import Layout
+from sim.listeners import Listener
+from sim.serving import end_requested, serving
+from sim.settings import WorldSettings
+
+
+async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
+    """Serves every logical cluster until a signal or the end of the parent."""
+    layout = Layout.of(settings.data_dir).make()
+    files = LocalAuthority(layout.pki).server_files(settings.hostnames)
+    etcd = EtcdClient(list(settings.etcd))
+    try:
+        app = create_apiserver(
+            ShimSettings(auth=settings.auth),
+            etcd=etcd,
+            source=ClusterDirectory(layout.clusters),
+            now=Clock(layout.clock).now,
+        )
+        server = make_server(
+            app,
+            address=(kubernetes.host, kubernetes.port),
+            certificate=(files.certificate, files.private_key),
+            client_ca=files.authority,
+            ready=lambda _port: None,
+        )
+        async with serving((server, kubernetes)):
+            await end_requested()
+    finally:
+        await etcd.close()

@@ -1,0 +1,27 @@
+"""A KMS plugin alone, for a Kubernetes API server of the user's own."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apiserver_shim.kms_plugin.credentials import Credentials
+from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
+from sim.serving import end_requested
+from sim.settings import AlibabaCredentials
+
+
+async def run_kms_plugin(
+    *, socket: Path, endpoint: str, key_id: str, credentials: AlibabaCredentials
+) -> None:
+    """One plugin for a Kubernetes API server of the user's own."""
+    given = credentials.uri or Credentials(
+        credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+    )
+    plugin = KmsPlugin(
+        KmsPluginSettings(socket=socket, endpoint=endpoint, key_id=key_id, credentials=given),
+        now=lambda: datetime.now(UTC),
+    )
+    await plugin.start()
+    try:
+        await end_requested()
+    finally:
+        await plugin.stop()
