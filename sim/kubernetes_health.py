@@ -1,4 +1,4 @@
-"""Whether a cluster's API server is ready, and which of its checks fail."""
+"""Whether a cluster's API server is ready, which of its checks fail, and why."""
 
 import re
 import ssl
@@ -10,26 +10,34 @@ from typing import Any
 from sim.world import World
 
 _FAILED = re.compile(r"^\[-\](\S+) failed", re.MULTILINE)
+_TIMEOUT_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`failing` names the checks of /readyz that fail; `report` is its text."""
+    """`failing`: the failing checks of /readyz and their reasons; `report`: its text."""
 
     ready: bool
-    failing: list[str]
+    failing: dict[str, str]
     report: str
 
 
 def readiness(world: World, cluster: dict[str, Any]) -> Readiness:
     """Asks `/readyz?verbose` as a load balancer would, without credentials."""
     context = ssl.create_default_context(cafile=world.facts.ca)
-    url = f"{world.facts.kubernetes}{cluster['path']}/readyz?verbose"
+    base = f"{world.facts.kubernetes}{cluster['path']}/readyz"
     try:
-        with urllib.request.urlopen(url, timeout=15, context=context) as answer:  # noqa: S310
-            return Readiness(True, [], answer.read().decode())
-    except urllib.error.HTTPError as error:
-        report = error.read().decode(errors="replace")
-        return Readiness(False, _FAILED.findall(report), report)
+        ready, report = _get(f"{base}?verbose", context)
+        names = [] if ready else _FAILED.findall(report)
+        reasons = {name: _get(f"{base}/{name}", context)[1].strip() for name in names}
     except (urllib.error.URLError, OSError) as error:
-        return Readiness(False, ["unreachable"], str(error))
+        return Readiness(False, {"unreachable": str(error)}, str(error))
+    return Readiness(ready, reasons, report)
+
+
+def _get(url: str, context: ssl.SSLContext) -> tuple[bool, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=context) as answer:  # noqa: S310 - our own https address
+            return True, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return False, error.read().decode(errors="replace")

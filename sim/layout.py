@@ -1,12 +1,13 @@
 """Where a world keeps what: the names inside its data directory."""
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# The kernel's limit for the path of a unix socket is 107 bytes; a socket's name takes up to 40.
-_SOCKET_ROOM = 107 - 40
+# A unix socket's path may have 103 bytes (macOS; Linux: 107), of which its name takes 22.
+_SOCKET_ROOM = 103 - 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,16 @@ class Layout:
     @property
     def sockets(self) -> Path:
         """Where the KMS plugins listen: inside, unless that path is too long for a socket."""
-        inside = self.root / "kms"
-        if len(str(inside)) <= _SOCKET_ROOM:
-            return inside
         digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"acksim-{digest}"
+        outside = Path(tempfile.gettempdir()) / f"acksim-{digest}"
+        for place in (self.root / "kms", outside):
+            if len(os.fsencode(place)) <= _SOCKET_ROOM:
+                return place
+        return Path("/tmp") / outside.name  # noqa: S108 - a private directory, see `make`
+
+    def socket(self, cluster_id: str) -> Path:
+        """Of the plugin of one cluster."""
+        return self.sockets / f"{cluster_id[:16]}.sock"
 
     def make(self) -> "Layout":
         for folder in (self.root, self.logs, self.sockets, self.clusters):

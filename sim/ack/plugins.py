@@ -17,6 +17,7 @@ from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
 from sim.account.credentials import MANAGED_SECURITY_ROLE
 from sim.account.metadata import Grant, RoleCredentials
 from sim.ack.cluster import Cluster, ClusterError
+from sim.layout import Layout
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -26,13 +27,13 @@ class Plugins:
 
     def __init__(
         self,
-        sockets: Path,
+        layout: Layout,
         *,
         endpoint: str,
         roles: RoleCredentials,
         now: Callable[[], datetime],
     ) -> None:
-        self._sockets = sockets
+        self._layout = layout
         self._endpoint = endpoint
         self._roles = roles
         self._now = now
@@ -40,7 +41,7 @@ class Plugins:
         self._running: dict[str, tuple[KmsPlugin, str]] = {}
 
     def socket(self, cluster_id: str) -> Path:
-        return self._sockets / f"{cluster_id}.sock"
+        return self._layout.socket(cluster_id)
 
     async def resolve_key(self, cluster: Cluster) -> str:
         """The id of the cluster's key, asked of the KMS as the role; raises ClusterError."""

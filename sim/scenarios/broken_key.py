@@ -130,10 +130,15 @@ def _restart(stage: Stage, scene: Scene) -> None:
     stage.show([read.text])
     stage.claim("now the old Secret is unreadable, too", not read.ok, read.text)
     health = readiness(scene.world, scene.cluster)
-    stage.command("curl /readyz?verbose")
-    stage.show(line for line in health.report.splitlines() if line.startswith("[-]"))
-    failing = [name for name in health.failing if name.startswith("kms-provider")]
-    stage.claim("/readyz says why", not health.ready and bool(failing), health.report)
+    for name, reason in health.failing.items():
+        stage.command(f"curl https://…/readyz/{name}")
+        stage.show([reason])
+    stage.claim("/readyz fails", not health.ready, health.report)
+    stage.claim(
+        "and says why",
+        any("Rejected.Disabled" in reason for reason in health.failing.values()),
+        health.failing,
+    )
 
 
 def _recover(stage: Stage, scene: Scene) -> None:

@@ -75,7 +75,7 @@ async def run_emulator(
         # Ahead of the gateway, which takes every other path.
         alibaba.router.routes.insert(0, credentials_route(roles))
         await stack.enter_async_context(_alibaba_apis(alibaba, settings, listeners, authority))
-        plugins = Plugins(layout.sockets, endpoint=listeners.endpoint, roles=roles, now=clock.now)
+        plugins = Plugins(layout, endpoint=listeners.endpoint, roles=roles, now=clock.now)
         stack.push_async_callback(plugins.stop_all)
         etcd = EtcdClient(list(settings.etcd))
         stack.push_async_callback(etcd.close)
