@@ -51,11 +51,16 @@ class Message:
         readers = self._readers
         at, end = 0, len(data)
         while at < end:
-            tag, at = read_varint(data, at)
+            # Tags and lengths are mostly single bytes, read here without a call.
+            tag, at = data[at], at + 1
+            if tag > 127:
+                tag, at = read_varint(data, at - 1)
             wire_type = tag & 7
             value: bytes | int
             if wire_type == _LEN:
-                size, at = read_varint(data, at)
+                size, at = data[at], at + 1
+                if size > 127:
+                    size, at = read_varint(data, at - 1)
                 stop = at + size
                 value = data[at:stop]
                 at = stop
@@ -106,7 +111,8 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 def delimited(tag: bytes, data: bytes) -> bytes:
     """Return a length-delimited field."""
-    return tag + varint(len(data)) + data
+    size = len(data)
+    return tag + (_SMALL[size] if size < 128 else varint(size)) + data
 
 
 def text(number: int, name: str, *, optional: bool = False) -> Field:
