@@ -229,6 +229,39 @@ async def test_the_status_of_a_dead_key_is_a_choice(
     assert await cold_blind.status() == healthy
 
 
+class CountingTransport(httpx.AsyncHTTPTransport):
+    """A real transport that counts what it carries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        return await super().handle_async_request(request)
+
+
+async def test_a_blind_plugin_does_not_ask_the_kms_again(
+    kms: str, key_id: str, socket_directory: Path, connect: Connect
+) -> None:
+    transport = CountingTransport()
+    settings = KmsPluginSettings(
+        socket=socket_directory / "p.sock",
+        endpoint=kms,
+        key_id=key_id,
+        credentials=ROOT,
+        status_of_dead_key="blind",
+    )
+    async with httpx.AsyncClient(transport=transport) as http:
+        plugin = KmsPlugin(settings, now=now, http=http)
+        await plugin.start()
+        _, v2 = connect(f"unix://{settings.socket}")
+        first = await v2.status()
+        assert await v2.status() == first
+        assert transport.requests == 1
+        await plugin.stop()
+
+
 async def test_refusals_keep_alibabas_words(start: Start, connect: Connect) -> None:
     v1, v2 = connect(await start(key_id="no-such-key"))
     expected = (
