@@ -1,7 +1,6 @@
 """One Kubernetes API server on its own: ``python -m apiserver_shim --etcd http://127.0.0.1:2379``."""
 
 import argparse
-import asyncio
 import csv
 import logging
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from apiserver_shim.api.server import serve
+from apiserver_shim.api.server import run, serve
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticClusters, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         tokens = read_tokens(options.token_file) if options.token_file else ()
-        asyncio.run(_serve(options, tokens))
+        run(_serve(options, tokens))
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,7 +40,10 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
     )
     etcd = EtcdClient(options.etcd.split(","))
     app = create_app(
-        ShimSettings(auth=options.auth),
+        ShimSettings(
+            auth=options.auth,
+            reload_seconds=60.0 if options.encryption_provider_config_automatic_reload else None,
+        ),
         etcd=etcd,
         source=StaticClusters([spec]),
         now=lambda: datetime.now(UTC),
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--client-ca", type=Path, help="accept client certificates signed by this")
     parser.add_argument("--token-file", type=Path, help='CSV: token,user,uid,"group1,group2"')
     parser.add_argument("--encryption-provider-config", type=Path, metavar="FILE")
+    parser.add_argument("--encryption-provider-config-automatic-reload", action="store_true")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     return parser
 

@@ -19,15 +19,19 @@ from apiserver_shim.api.pipeline import (
     ErrorStatus,
 )
 from apiserver_shim.api.routes import not_found, routes
-from apiserver_shim.clusters import Clusters, ClusterSource
+from apiserver_shim.clusters import Clusters, ClusterSource, Surroundings
 from apiserver_shim.storage.etcd import EtcdClient
 
 
 @dataclass(frozen=True, slots=True)
 class ShimSettings:
-    """How strict the server is: ``auth`` off lets anybody do anything, soft only warns."""
+    """How strict the server is, and how often it looks at encryption configuration files.
+
+    ``auth`` off lets anybody do anything, soft only warns. ``reload_seconds`` None: never again.
+    """
 
     auth: AuthMode = "strict"
+    reload_seconds: float | None = 60.0
 
 
 def create_app(
@@ -39,7 +43,7 @@ def create_app(
     token_bytes: Callable[[int], bytes] = os.urandom,
 ) -> FastAPI:
     """Return the application; it owns the clusters it builds, not ``etcd``."""
-    clusters = Clusters(source, etcd, now=now, token_bytes=token_bytes)
+    clusters = Clusters(source, Surroundings(etcd, now, token_bytes, settings.reload_seconds))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:

@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from apiserver_shim.encryption import config
+from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
+from apiserver_shim.errors import EncryptionConfigError, TransformError
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.lifecycle import NamespaceLifecycle
 from apiserver_shim.objects.registry import Registry
@@ -19,6 +22,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CLUSTER = "default"
 _SWEEP_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,56 +66,139 @@ class StaticClusters:
         return self._specs.get(cluster_id)
 
 
-class Cluster:
-    """One incarnation of a logical API server."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all logical clusters of a process share.
 
-    def __init__(
+    ``reload_seconds`` is how often encryption configuration files are looked at; None: never.
+    """
+
+    etcd: EtcdClient
+    now: Callable[[], datetime]
+    token_bytes: Callable[[int], bytes]
+    reload_seconds: float | None
+
+
+class ClusterEncryption:
+    """A cluster's encryption configuration; while it cannot be loaded, what it protects is shut.
+
+    A real API server would not start. Here the other resources, and the other clusters, go on.
+    """
+
+    def __init__(self, path: Path, shared: Surroundings) -> None:
+        self._path = path
+        self._live = LiveEncryption(
+            path,
+            now=shared.now,
+            reload_interval=shared.reload_seconds,
+            token_bytes=shared.token_bytes,
+        )
+        self.transformers = self._live.transformers
+        self.opened = asyncio.Event()
+
+    async def run(self) -> None:
+        """Load the configuration, again and again while it is bad; then keep it until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._live.start()
+                    break
+                except EncryptionConfigError as error:
+                    log.error("%s", error.message)  # noqa: TRY400 - a user's file, no bug of ours
+                    await asyncio.to_thread(self._shut, error.message)
+                self.opened.set()
+                await asyncio.sleep(_RETRY_SECONDS)
+            self.opened.set()
+            await asyncio.Event().wait()
+        finally:
+            self.opened.set()
+            await self._live.stop()
+
+    def _shut(self, reason: str) -> None:
+        shut = Shut(reason)
+        check = KmsCheck("kms-providers", shut.fail)
+        self.transformers.swap(dict.fromkeys(self._protected(), shut), checks=(check,))
+
+    def _protected(self) -> set[str]:
+        try:
+            rules = config.load(self._path).configuration.resources
+        except EncryptionConfigError:
+            return {"secrets"}
+        return {"secrets"}.union(*(rule.resources for rule in rules))
+
+
+class Shut:
+    """The transformer of resources whose encryption could not be set up: refuses both ways."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def fail(self) -> None:
+        raise TransformError(self._reason)
+
+    async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:  # noqa: ARG002
+        raise TransformError(self._reason)
+
+    async def from_storage(
         self,
-        spec: ClusterSpec,
-        etcd: EtcdClient,
-        transformers: TransformerSet,
-        *,
-        now: Callable[[], datetime],
-        token_bytes: Callable[[int], bytes],
-    ) -> None:
+        data: bytes,  # noqa: ARG002
+        authenticated_data: bytes,  # noqa: ARG002
+    ) -> tuple[bytes, bool]:
+        raise TransformError(self._reason)
+
+
+class Cluster:
+    """One incarnation of a logical API server; needs a running event loop."""
+
+    def __init__(self, spec: ClusterSpec, shared: Surroundings) -> None:
         self.spec = spec
         self.closing = asyncio.Event()
-        self.store = Store(etcd, prefix=spec.etcd_prefix, transformers=transformers)
+        self._encryption = (
+            ClusterEncryption(spec.encryption_config, shared) if spec.encryption_config else None
+        )
+        self._transformers = self._encryption.transformers if self._encryption else TransformerSet()
+        self.store = Store(shared.etcd, prefix=spec.etcd_prefix, transformers=self._transformers)
         admission = NamespaceAdmission(self.store)
-        self.registry = Registry(self.store, admission=admission, now=now, token_bytes=token_bytes)
-        self._transformers = transformers
-        self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=now)
-        self._following = asyncio.create_task(self._lifecycle.run())
+        self.registry = Registry(
+            self.store, admission=admission, now=shared.now, token_bytes=shared.token_bytes
+        )
+        self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=shared.now)
+        self._running = asyncio.create_task(self._run())
 
     async def ready(self) -> None:
         """Wait until the first namespaces exist; raises StorageError when etcd is away."""
+        if self._encryption is not None:
+            await self._encryption.opened.wait()
         await self._lifecycle.bootstrapped()
 
     def kms_checks(self) -> tuple[KmsCheck, ...]:
         return self._transformers.checks()
 
     async def close(self) -> None:
-        """End the watches and stop looking after the namespaces."""
+        """End the watches and all that runs in the background."""
         self.closing.set()
-        self._following.cancel()
-        await asyncio.gather(self._following, return_exceptions=True)
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _run(self) -> None:
+        if self._encryption is None:
+            await self._lifecycle.run()
+            return
+        opening = asyncio.create_task(self._encryption.run())
+        try:
+            await self._encryption.opened.wait()
+            await self._lifecycle.run()
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
 
 class Clusters:
     """Finds, builds, restarts and ends logical clusters as their source says."""
 
-    def __init__(
-        self,
-        source: ClusterSource,
-        etcd: EtcdClient,
-        *,
-        now: Callable[[], datetime],
-        token_bytes: Callable[[int], bytes],
-    ) -> None:
+    def __init__(self, source: ClusterSource, shared: Surroundings) -> None:
         self._source = source
-        self._etcd = etcd
-        self._now = now
-        self._token_bytes = token_bytes
+        self._shared = shared
         self._running: dict[str, Cluster] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -125,7 +212,7 @@ class Clusters:
             self._end(running)
         if spec is None:
             return None
-        cluster = self._running[cluster_id] = self._build(spec)
+        cluster = self._running[cluster_id] = Cluster(spec, self._shared)
         return cluster
 
     async def run(self) -> None:
@@ -139,15 +226,6 @@ class Clusters:
         for cluster in tuple(self._running.values()):
             self._end(cluster)
         await asyncio.gather(*self._ending)
-
-    def _build(self, spec: ClusterSpec) -> Cluster:
-        return Cluster(
-            spec,
-            self._etcd,
-            TransformerSet(),
-            now=self._now,
-            token_bytes=self._token_bytes,
-        )
 
     def _end(self, cluster: Cluster) -> None:
         del self._running[cluster.spec.id]

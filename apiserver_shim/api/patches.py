@@ -14,10 +14,8 @@ from apiserver_shim.objects.strategy import Strategy
 _JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH = negotiation.PATCH_TYPES
 
 
-def patch_change(
-    strategy: Strategy, body: bytes, content_type: str, validation: FieldValidation
-) -> Change:
-    """Return the change that the patch in ``body`` makes; raises StatusError 415."""
+def patch_type(content_type: str) -> str:
+    """Return the media type of a patch; raises StatusError 415."""
     media_type = negotiation.media_type_of(content_type)
     if media_type == negotiation.APPLY_PATCH:
         prefix = "server-side apply is not implemented: "
@@ -25,6 +23,13 @@ def patch_change(
         raise StatusError(refusal)
     if media_type not in negotiation.PATCH_TYPES:
         raise StatusError(status.unsupported_media_type(negotiation.PATCH_TYPES))
+    return media_type
+
+
+def patch_change(
+    strategy: Strategy, body: bytes, media_type: str, validation: FieldValidation
+) -> Change:
+    """Return the change that the patch in ``body`` makes; raises BadRequestError."""
     parsed = _parsed(body)
     if validation.directive != "Ignore":
         validation.duplicates = negotiation.duplicate_fields(body, parsed)

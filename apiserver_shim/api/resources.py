@@ -8,7 +8,7 @@ from typing import Any
 from apiserver_shim.api import negotiation, status
 from apiserver_shim.api.answers import list_reply, object_reply, status_reply
 from apiserver_shim.api.options import check_write_options, delete_options, field_validation
-from apiserver_shim.api.patches import patch_change
+from apiserver_shim.api.patches import patch_change, patch_type
 from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.api.watch import WatchStream
@@ -123,11 +123,10 @@ class Resources:
         return object_reply(request, strategy, updated, status=200, now=self._now)
 
     async def _patch(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        media_type = patch_type(request.header(b"content-type"))
         dry_run = check_write_options(request, "PatchOptions")
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
-        change = patch_change(
-            strategy, await request.body(), request.header(b"content-type"), validation
-        )
+        change = patch_change(strategy, await request.body(), media_type, validation)
         patched = await request.cluster.registry.update(
             strategy,
             _key(request, strategy),
