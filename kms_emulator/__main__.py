@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-from pathlib import Path
 
 import uvicorn
 
@@ -43,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kms_emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=8700, help="0 takes any free one")
     parser.add_argument(
-        "--database", type=Path, help="SQLite file to keep keys in (default: memory only)"
+        "--database", help="file or postgresql:// URL to keep keys in (default: memory only)"
     )
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     parser.add_argument("--region", default="cn-hangzhou", help="of calls that name none")

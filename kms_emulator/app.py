@@ -18,9 +18,10 @@ from kms_emulator.gateway.rpc import RpcGateway
 from kms_emulator.operations import kms_of, kms_product
 from kms_emulator.ports import Authorizer, CallLog, Clock, Identify
 from kms_emulator.service.keys import Keys
+from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore
 from kms_emulator.store_cache import CachingKeyStore
-from kms_emulator.store_sql import SqlKeyStore, open_sqlite
+from kms_emulator.store_sql import SqlKeyStore
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +79,14 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def open_store(database: Path) -> KeyStore:
-    """A durable store in one SQLite file, which no other process may write."""
-    return CachingKeyStore(SqlKeyStore(open_sqlite(database)))
+def open_store(database: str | Path) -> KeyStore:
+    """A durable store: PostgreSQL by its URL, or one SQLite file that no other process may write.
+
+    What other processes change in PostgreSQL counts from the next request on.
+    """
+    engine = open_engine(database)
+    store = SqlKeyStore(engine)
+    return CachingKeyStore(store) if engine.dialect.name == "sqlite" else store
 
 
 async def _erase_regularly(keys: Keys) -> None:

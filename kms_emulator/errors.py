@@ -5,7 +5,9 @@
      +- the key                     not found, wrong state, not for this operation
     StoreError                      outcomes of a conditional write, never shown to a client
      +- StaleWriteError
+     +- KeyExistsError
      +- AliasExistsError
+    NewerSchemaError                a database from the future
     UnopenableError                 what the cipher says of bytes it did not make
     UnreadableBlobError             what the blob parser says of them
     ClientGoneError                 nobody waits for an answer
@@ -230,8 +232,19 @@ class StaleWriteError(StoreError):
     """The stored value is no longer the one this write was computed from."""
 
 
+class KeyExistsError(StoreError):
+    """The key id is taken in this account and region."""
+
+
 class AliasExistsError(StoreError):
     """The alias name is taken in this account and region."""
+
+
+class NewerSchemaError(Exception):
+    """A later version of the program has used this database; this one would harm it."""
+
+    def __init__(self, found: str, known: str) -> None:
+        super().__init__(f"the database has schema {found}, and this program knows {known} at most")
 
 
 # Bytes that are not what they should be, and clients that left

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
+from kms_emulator.migration import Schema
 
 
 class _UtcTime(sa.TypeDecorator[datetime]):
@@ -27,6 +29,9 @@ class _UtcTime(sa.TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
+# Compared and sorted by code point everywhere, whatever language the database speaks.
+_NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
 metadata = sa.MetaData()
 
 keys = sa.Table(
@@ -34,7 +39,7 @@ keys = sa.Table(
     metadata,
     sa.Column("account_id", sa.String, primary_key=True),
     sa.Column("region", sa.String, primary_key=True),
-    sa.Column("key_id", sa.String, primary_key=True),
+    sa.Column("key_id", _NAME, primary_key=True),
     sa.Column("created_at", _UtcTime, nullable=False),
     sa.Column("creator", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False),
@@ -61,8 +66,8 @@ key_versions = sa.Table(
     metadata,
     sa.Column("account_id", sa.String, primary_key=True),
     sa.Column("region", sa.String, primary_key=True),
-    sa.Column("version_id", sa.String, primary_key=True),
-    sa.Column("key_id", sa.String, nullable=False),
+    sa.Column("version_id", _NAME, primary_key=True),
+    sa.Column("key_id", _NAME, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),  # 0 is the primary, then newest first
     sa.Column("created_at", _UtcTime, nullable=False),
     sa.Column("material", sa.LargeBinary, nullable=False),
@@ -75,10 +80,19 @@ aliases = sa.Table(
     metadata,
     sa.Column("account_id", sa.String, primary_key=True),
     sa.Column("region", sa.String, primary_key=True),
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("key_id", sa.String, nullable=False),
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("key_id", _NAME, nullable=False),
     _owning_key(),
     sa.Index("kms_aliases_by_key", "account_id", "region", "key_id"),
+)
+
+# A change of the tables is a new revision, and this is its number.
+SCHEMA = Schema(
+    metadata,
+    revisions=Path(__file__).parent / "revisions",
+    head="0001",
+    version_table="kms_schema_version",
+    oldest_table="kms_keys",
 )
 
 
@@ -124,15 +138,15 @@ def alias_row(alias: Alias) -> dict[str, Any]:
     }
 
 
-def key_from_rows(scope: Scope, row: sa.Row[Any], versions: Sequence[sa.Row[Any]]) -> Key:
-    """`versions` in the order of their positions."""
-    primary, *retired = versions
+def key_from_rows(scope: Scope, rows: Sequence[sa.Row[Any]]) -> Key:
+    """One row a version, in the order of their positions; the key's columns are in each."""
+    row, *retired = rows
     return Key(
         scope=scope,
         id=row.key_id,
         created_at=row.created_at,
-        primary=PrimaryKeyVersion(primary.version_id, primary.created_at, primary.material),
-        retired=tuple(KeyVersion(v.version_id, v.created_at, v.material) for v in retired),
+        primary=PrimaryKeyVersion(row.version_id, row.version_created_at, row.material),
+        retired=tuple(KeyVersion(v.version_id, v.version_created_at, v.material) for v in retired),
         creator=row.creator,
         state=KeyState(row.state),
         description=row.description,

@@ -11,7 +11,7 @@ from bisect import insort
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from kms_emulator.errors import AliasExistsError, KeyNotFoundError, StaleWriteError
+from kms_emulator.errors import AliasExistsError, KeyExistsError, KeyNotFoundError, StaleWriteError
 from kms_emulator.keys import Alias, Key, Page, Scope
 
 
@@ -26,7 +26,11 @@ class KeyStore(Protocol):
     async def list_keys(self, scope: Scope, *, offset: int, limit: int) -> Page[Key]:
         """Oldest first."""
 
-    async def add(self, key: Key) -> None: ...
+    async def scopes(self) -> tuple[Scope, ...]:
+        """Wherever there is a key, in order."""
+
+    async def add(self, key: Key) -> None:
+        """Raises KeyExistsError when the id is taken."""
 
     async def replace(self, key: Key) -> None:
         """Write over revision `key.revision - 1`. Raises StaleWriteError if that is not stored."""
@@ -75,7 +79,12 @@ class MemoryKeyStore:
         items = tuple(self._keys[scope, key_id] for _, key_id in order[offset : offset + limit])
         return Page(items, len(order))
 
+    async def scopes(self) -> tuple[Scope, ...]:
+        return tuple(sorted(scope for scope, order in self._order.items() if order))
+
     async def add(self, key: Key) -> None:
+        if (key.scope, key.id) in self._keys:
+            raise KeyExistsError
         insort(self._order.setdefault(key.scope, []), (key.created_at, key.id))
         self._put(key)
 

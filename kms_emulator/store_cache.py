@@ -51,6 +51,9 @@ class CachingKeyStore:
     ) -> Page[Alias]:
         return await self._inner.list_aliases(scope, key_id=key_id, offset=offset, limit=limit)
 
+    async def scopes(self) -> tuple[Scope, ...]:
+        return await self._inner.scopes()
+
     async def add(self, key: Key) -> None:
         await self._write(self._inner.add(key))
 

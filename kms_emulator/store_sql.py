@@ -1,8 +1,7 @@
-"""Keys in a SQL database: SQLAlchemy Core, one thread for all blocking work.
+"""Keys in a SQL database: SQLAlchemy Core, threads for all blocking work.
 
-SQLite runs in WAL mode with synchronous=NORMAL: what was acknowledged survives a killed process
-(a power cut may take the last commits). `secure_delete` and a truncated log make erased key
-material unreadable in the file too.
+Every lookup is one statement, so that it sees one state of the database. In SQLite `secure_delete`
+and a truncated log make erased key material unreadable in the file too.
 """
 
 from __future__ import annotations
@@ -11,23 +10,25 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from kms_emulator.errors import AliasExistsError, KeyNotFoundError, StaleWriteError
+from kms_emulator.errors import AliasExistsError, KeyExistsError, KeyNotFoundError, StaleWriteError
 from kms_emulator.keys import Alias, Key, Page, Scope
+from kms_emulator.migration import bring_to_head
+from kms_emulator.sql_engine import POSTGRESQL_CONNECTIONS
 from kms_emulator.sql_tables import (
+    SCHEMA,
     alias_row,
     aliases,
     key_from_rows,
     key_row,
     key_versions,
     keys,
-    metadata,
     version_rows,
 )
 from kms_emulator.store import KeyStore
@@ -40,39 +41,54 @@ class SqlKeyStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kms-store")
-        metadata.create_all(engine)
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        threads = 1 if self._is_sqlite else POSTGRESQL_CONNECTIONS
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="kms-store")
+        # A statement that is alone needs no transaction round it.
+        self._reader = engine.execution_options(
+            **{} if self._is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        )
+        bring_to_head(engine, SCHEMA)
 
     async def get(self, scope: Scope, key_id: str) -> Key | None:
-        return await self._run(lambda connection: _read_key(connection, scope, key_id))
+        place = {"account": scope.account_id, "region": scope.region, "wanted": key_id}
+        return await self._read(lambda connection: _one(connection, scope, _BY_ID, place))
 
     async def find_version(self, scope: Scope, version_id: str) -> Key | None:
-        def find(connection: Connection) -> Key | None:
-            owner = sa.select(key_versions.c.key_id).where(
-                *_within(key_versions, scope), key_versions.c.version_id == version_id
-            )
-            key_id = connection.scalar(owner)
-            return _read_key(connection, scope, key_id) if key_id else None
-
-        return await self._run(find)
+        place = {"account": scope.account_id, "region": scope.region, "wanted": version_id}
+        return await self._read(lambda connection: _one(connection, scope, _BY_VERSION, place))
 
     async def list_keys(self, scope: Scope, *, offset: int, limit: int) -> Page[Key]:
-        def read(connection: Connection) -> Page[Key]:
-            mine = _within(keys, scope)
-            total = connection.scalar(sa.select(sa.func.count()).select_from(keys).where(*mine))
-            page = sa.select(keys.c.key_id).where(*mine).order_by(keys.c.created_at, keys.c.key_id)
-            ids = connection.scalars(page.offset(offset).limit(limit)).all()
-            found = (_read_key(connection, scope, key_id) for key_id in ids)
-            return Page(tuple(key for key in found if key), total or 0)
+        mine = _within(keys, scope)
+        count = sa.select(sa.func.count()).select_from(keys).where(*mine)
+        page = sa.select(keys.c.key_id).where(*mine).order_by(keys.c.created_at, keys.c.key_id)
+        chosen = page.offset(offset).limit(limit).subquery()
+        wanted = _WHOLE_KEYS.where(*mine, keys.c.key_id.in_(sa.select(chosen.c.key_id))).order_by(
+            keys.c.created_at, keys.c.key_id, key_versions.c.position
+        )
 
-        return await self._run(read)
+        def read(connection: Connection) -> Page[Key]:
+            total = connection.scalar(count)
+            rows = connection.execute(wanted).all()
+            whole = (list(group) for _, group in groupby(rows, key=lambda row: row.key_id))
+            return Page(tuple(key_from_rows(scope, group) for group in whole), total or 0)
+
+        return await self._read(read)
+
+    async def scopes(self) -> tuple[Scope, ...]:
+        query = sa.select(keys.c.account_id, keys.c.region).distinct()
+        rows = await self._read(lambda connection: connection.execute(query).all())
+        return tuple(sorted(Scope(*row) for row in rows))
 
     async def add(self, key: Key) -> None:
         def write(connection: Connection) -> None:
-            connection.execute(keys.insert().values(key_row(key)))
+            try:
+                connection.execute(keys.insert().values(key_row(key)))
+            except IntegrityError:
+                raise KeyExistsError from None
             connection.execute(key_versions.insert(), version_rows(key))
 
-        await self._run(write)
+        await self._write(write)
 
     async def replace(self, key: Key) -> None:
         def write(connection: Connection) -> None:
@@ -86,21 +102,21 @@ class SqlKeyStore:
             connection.execute(key_versions.delete().where(*_of_key(key_versions, key)))
             connection.execute(key_versions.insert(), version_rows(key))
 
-        await self._run(write)
+        await self._write(write)
 
     async def erase_due(self, now: datetime) -> int:
         def write(connection: Connection) -> int:
             # Versions and aliases go with their key: ON DELETE CASCADE.
             return connection.execute(keys.delete().where(keys.c.delete_at <= now)).rowcount
 
-        erased = await self._run(write)
-        if erased and self._engine.dialect.name == "sqlite":
-            await self._run(_truncate_log, transaction=False)
+        erased = await self._write(write)
+        if erased and self._is_sqlite:
+            await self._read(_truncate_log)
         return erased
 
     async def alias(self, scope: Scope, name: str) -> Alias | None:
         wanted = sa.select(aliases).where(*_within(aliases, scope), aliases.c.name == name)
-        row = await self._run(lambda connection: connection.execute(wanted).one_or_none())
+        row = await self._read(lambda connection: connection.execute(wanted).one_or_none())
         return Alias(scope, row.name, row.key_id) if row else None
 
     async def list_aliases(
@@ -116,7 +132,7 @@ class SqlKeyStore:
             rows = connection.execute(page.offset(offset).limit(limit))
             return Page(tuple(Alias(scope, row.name, row.key_id) for row in rows), total or 0)
 
-        return await self._run(read)
+        return await self._read(read)
 
     async def add_alias(self, alias: Alias) -> None:
         def write(connection: Connection) -> None:
@@ -126,7 +142,7 @@ class SqlKeyStore:
             except IntegrityError:
                 raise AliasExistsError from None
 
-        await self._run(write)
+        await self._write(write)
 
     async def replace_alias(self, alias: Alias) -> None:
         def write(connection: Connection) -> None:
@@ -137,7 +153,7 @@ class SqlKeyStore:
             if connection.execute(named.values(key_id=alias.key_id)).rowcount != 1:
                 raise StaleWriteError
 
-        await self._run(write)
+        await self._write(write)
 
     async def remove_alias(self, alias: Alias) -> None:
         named = aliases.delete().where(*_within(aliases, alias.scope), aliases.c.name == alias.name)
@@ -146,47 +162,34 @@ class SqlKeyStore:
             if connection.execute(named).rowcount != 1:
                 raise StaleWriteError
 
-        await self._run(write)
+        await self._write(write)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T], *, transaction: bool = True) -> T:
-        """`work` in the store's thread, in one transaction that is committed when this returns."""
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            try:
+                with self._reader.connect() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            # The database was restarted since; all connections of the pool are new now.
+            with self._reader.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        """`work` in one transaction, which is committed when this returns."""
 
         def run() -> T:
-            if not transaction:
-                with self._engine.connect() as connection:
-                    return work(connection)
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-
-
-def open_sqlite(path: Path) -> Engine:
-    """An engine over a file that only its owner can read, made if need be."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)  # also one that was there before; SQLite gives -wal and -shm the same mode
-    engine = sa.create_engine(
-        f"sqlite:///{path}",
-        poolclass=sa.pool.StaticPool,  # one connection: the store has one thread
-        connect_args={"check_same_thread": False},
-    )
-    sa.event.listen(engine, "connect", _configure_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        "busy_timeout=5000",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
 
 def _truncate_log(connection: Connection) -> None:
@@ -202,24 +205,46 @@ def _of_key(table: sa.Table, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _require_key(connection: Connection, alias: Alias) -> None:
+    """Locks it against deletion where databases have more than one writer."""
     owner = sa.select(keys.c.key_id).where(
         *_within(keys, alias.scope), keys.c.key_id == alias.key_id
     )
-    if connection.scalar(owner) is None:
+    if connection.scalar(owner.with_for_update(read=True, key_share=True)) is None:
         raise KeyNotFoundError
 
 
-def _read_key(connection: Connection, scope: Scope, key_id: str) -> Key | None:
-    wanted = sa.select(keys).where(*_within(keys, scope), keys.c.key_id == key_id)
-    row = connection.execute(wanted).one_or_none()
-    if row is None:
-        return None
-    versions = connection.execute(
-        sa.select(key_versions)
-        .where(*_within(key_versions, scope), key_versions.c.key_id == key_id)
-        .order_by(key_versions.c.position)
-    ).all()
-    return key_from_rows(scope, row, versions)
+_WHOLE_KEYS = sa.select(
+    keys,
+    key_versions.c.version_id,
+    key_versions.c.created_at.label("version_created_at"),
+    key_versions.c.material,
+).join_from(keys, key_versions)
+_HERE = (
+    keys.c.account_id == sa.bindparam("account"),
+    keys.c.region == sa.bindparam("region"),
+)
+_BY_ID = _WHOLE_KEYS.where(*_HERE, keys.c.key_id == sa.bindparam("wanted")).order_by(
+    key_versions.c.position
+)
+_BY_VERSION = _WHOLE_KEYS.where(
+    *_HERE,
+    keys.c.key_id
+    == sa.select(key_versions.c.key_id)
+    .where(
+        key_versions.c.account_id == sa.bindparam("account"),
+        key_versions.c.region == sa.bindparam("region"),
+        key_versions.c.version_id == sa.bindparam("wanted"),
+    )
+    .correlate(None)
+    .scalar_subquery(),
+).order_by(key_versions.c.position)
+
+
+def _one(
+    connection: Connection, scope: Scope, query: sa.Select[Any], place: dict[str, str]
+) -> Key | None:
+    rows = connection.execute(query, place).all()
+    return key_from_rows(scope, rows) if rows else None
 
 
 if TYPE_CHECKING:

@@ -32,6 +32,11 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("ACKSIM_DATA_DIR", "~/.acksim", "where a world that stays keeps its state"),
+    Setting(
+        "ACKSIM_DATABASE",
+        "",
+        "postgresql:// URL for keys and account, which emulators may share; else SQLite files",
+    ),
     Setting("ACKSIM_ETCD", "", "endpoints of a running etcd, comma separated; else one is started"),
     Setting("ACKSIM_AUTH", "strict", "signatures and permissions: off, soft (log only) or strict"),
     Setting("ACKSIM_HOST", LOOPBACK, "the address that every listener binds"),
@@ -62,6 +67,7 @@ class WorldSettings:
     """One world. `ephemeral` forgets its data directory at the end."""
 
     data_dir: Path
+    database: str = field(default="", repr=False)
     etcd: tuple[str, ...] = ()
     auth: AuthMode = "strict"
     host: str = LOOPBACK
@@ -86,6 +92,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
     values = {row.name: environ.get(row.name) or row.default for row in SETTINGS}
     return WorldSettings(
         data_dir=Path(values["ACKSIM_DATA_DIR"]).expanduser(),
+        database=_database(values["ACKSIM_DATABASE"]),
         etcd=endpoints(values["ACKSIM_ETCD"]),
         auth=auth_mode(values["ACKSIM_AUTH"]),
         host=values["ACKSIM_HOST"],
@@ -102,6 +109,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
 def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a child `kubectl`: ours, without a KUBECONFIG of the user's own."""
     return {name: value for name, value in environ.items() if name != "KUBECONFIG"}
+
+
+def _database(text: str) -> str:
+    if text and not text.startswith(("postgresql://", "postgres://")):
+        raise SettingsError(
+            "ACKSIM_DATABASE is no postgresql:// URL; write one, or nothing for SQLite files"
+        )
+    return text
 
 
 def _port(values: Mapping[str, str], name: str) -> int:

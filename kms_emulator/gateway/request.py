@@ -80,6 +80,8 @@ def _pairs(encoded: bytes) -> tuple[tuple[str, str], ...]:
         return ()
     if len(encoded) > BODY_LIMIT:
         raise RequestTooLargeError(BODY_LIMIT)
+    if b"%00" in encoded or b"\0" in encoded:  # no name has it, and PostgreSQL has no text with it
+        raise ParametersUnreadableError
     try:
         text = encoded.decode()
         return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELD_LIMIT))

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, cast, func, select
 
 from sim.account.database import Database, usage
 
@@ -70,7 +70,7 @@ class Billing:
         def work(connection: Connection) -> list[tuple[str, str, str, str, int]]:
             columns = (usage.c.region, usage.c.action, usage.c.caller, usage.c.key_id)
             query = (
-                select(*columns, func.sum(usage.c.calls))
+                select(*columns, cast(func.sum(usage.c.calls), BigInteger))
                 .where(usage.c.account_id == account_id)
                 .group_by(*columns)
                 .order_by(*columns)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from kms_emulator.ports import AccessKey, Caller
 from sim.account.database import Database, access_keys, accounts, sts_sessions
@@ -61,12 +60,12 @@ class Credentials:
 
         def work(connection: Connection) -> None:
             connection.execute(
-                insert(accounts)
+                self._database.insert(accounts)
                 .values(id=root.account_id, name=name, created=created)
                 .on_conflict_do_nothing()
             )
             connection.execute(
-                insert(access_keys)
+                self._database.insert(access_keys)
                 .values(
                     id=root.access_key_id,
                     account_id=root.account_id,

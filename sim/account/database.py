@@ -1,21 +1,20 @@
 """The account's tables, and the one thread that touches them.
 
-SQLite in write-ahead mode: a commit is in the operating system's hands before it is
-acknowledged, so that a killed process loses nothing that it answered for.
+A commit is in the hands of the operating system (SQLite) or of the server (PostgreSQL) before it
+is acknowledged, so that a killed process loses nothing that it answered for.
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
-    Engine,
     Float,
     Index,
     Integer,
@@ -23,9 +22,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
 )
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kms_emulator.migration import Schema, bring_to_head
+from kms_emulator.sql_engine import open_engine
 
 T = TypeVar("T")
 
@@ -66,7 +67,12 @@ sts_sessions = Table(
 events = Table(
     "events",
     metadata,
-    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "sequence",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     Column("account_id", String(16), nullable=False),
     Column("time", Float, nullable=False),
     Column("service", String(32), nullable=False),
@@ -87,7 +93,7 @@ usage = Table(
     Column("action", String(64), primary_key=True),
     Column("caller", String(160), primary_key=True),
     Column("key_id", String(64), primary_key=True),
-    Column("calls", Integer, nullable=False),
+    Column("calls", BigInteger, nullable=False),
 )
 
 clusters = Table(
@@ -104,19 +110,33 @@ clusters = Table(
 )
 
 
+SCHEMA = Schema(
+    metadata,
+    revisions=Path(__file__).parent / "revisions",
+    head="0001",
+    version_table="account_schema_version",
+    oldest_table="accounts",
+)
+
+
 class Database:
     """The tables behind one worker thread; `run` is the only way to them."""
 
-    def __init__(self, path: Path) -> None:
-        # Credentials live here: the file must never exist with a wider mode than its owner's.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._engine = _engine(path)
+    def __init__(self, location: str | Path) -> None:
+        """A `postgresql://` URL, which several processes may share, or a file."""
+        self._engine = open_engine(location)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="account-database")
-        metadata.create_all(self._engine)
+        bring_to_head(self._engine, SCHEMA)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction; it is committed when this returns."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_one, work)
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that can say what to do on a conflict."""
+        if self._engine.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)
 
     def _in_one(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -125,15 +145,3 @@ class Database:
     def close(self) -> None:
         self._thread.shutdown(wait=True)
         self._engine.dispose()
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA busy_timeout=10000")
-
-    return engine

@@ -7,9 +7,9 @@ the trail and the bill hold at least what any client has seen acknowledged.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from kms_emulator.ports import CallRecord
 from sim.account.database import Database, events, usage
@@ -41,7 +41,7 @@ class Ledger:
             batch, self._pending = self._pending, []
             calls = [call for call, _ in batch]
             try:
-                await self._database.run(lambda connection, calls=calls: _write(connection, calls))  # type: ignore[misc]
+                await self._database.run(partial(self._write, calls))
             except Exception as error:  # noqa: BLE001 - every waiting call must hear of it
                 for _, written in batch:
                     if not written.done():
@@ -52,23 +52,23 @@ class Ledger:
                         written.set_result(None)
         self._writer = None
 
-
-def _write(connection: Connection, calls: Sequence[CallRecord]) -> None:
-    connection.execute(events.insert(), [event_row(call) for call in calls])
-    counts = Counter(_usage_key(call) for call in calls if call.billable is not None)
-    if not counts:
-        return
-    statement = insert(usage)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(_USAGE_COLUMNS),
-            set_={"calls": usage.c.calls + statement.excluded.calls},
-        ),
-        [
-            dict(zip(_USAGE_COLUMNS, key, strict=True)) | {"calls": calls}
-            for key, calls in counts.items()
-        ],
-    )
+    def _write(self, calls: Sequence[CallRecord], connection: Connection) -> None:
+        connection.execute(events.insert(), [event_row(call) for call in calls])
+        counts = Counter(_usage_key(call) for call in calls if call.billable is not None)
+        if not counts:
+            return
+        statement = self._database.insert(usage)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(_USAGE_COLUMNS),
+                set_={"calls": usage.c.calls + statement.excluded.calls},
+            ),
+            # In one order in every process, so that no two of them wait for each other.
+            [
+                dict(zip(_USAGE_COLUMNS, key, strict=True)) | {"calls": calls}
+                for key, calls in sorted(counts.items())
+            ],
+        )
 
 
 def _usage_key(call: CallRecord) -> UsageKey:

@@ -44,11 +44,16 @@ def event_row(call: CallRecord) -> dict[str, Any]:
         "account_id": call.caller.account_id,
         "time": call.time.timestamp(),
         "service": call.product,
-        "name": call.action,
+        "name": _indexed(call.action, 64),
         "user_name": call.caller.user_name,
-        "resource_name": call.resource_name or "",
+        "resource_name": _indexed(call.resource_name or "", 256),
         "body": orjson.dumps(event(call)),
     }
+
+
+def _indexed(text: str, limit: int) -> str:
+    """What a client may have made up, as far as its column takes it; the body has the whole."""
+    return text[:limit].replace("\0", "")
 
 
 def event(call: CallRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from apiserver_shim.storage.etcd import EtcdClient
 from sim.account.database import Database, clusters
@@ -65,7 +65,9 @@ class ClusterService:
         )
         if key_id is not None:
             cluster = replace(cluster, key_id=await self._plugins.resolve_key(cluster))
-        await self._database.run(lambda connection: _insert(connection, cluster))
+        insert = self._database.insert(clusters).values(_row(cluster)).on_conflict_do_nothing()
+        if await self._database.run(lambda connection: connection.execute(insert).rowcount) != 1:
+            raise ClusterError("ErrorClusterExists", f"cluster {cluster.id!r} exists already")
         await self._order(cluster)
         return cluster
 
@@ -133,22 +135,17 @@ class ClusterService:
         )
 
 
-def _insert(connection: Connection, cluster: Cluster) -> None:
-    taken = connection.execute(select(clusters.c.id).where(clusters.c.id == cluster.id)).first()
-    if taken is not None:
-        raise ClusterError("ErrorClusterExists", f"cluster {cluster.id!r} exists already")
-    connection.execute(
-        insert(clusters).values(
-            id=cluster.id,
-            account_id=cluster.account_id,
-            region=cluster.region,
-            name=cluster.name,
-            key_id=cluster.key_id,
-            kms_version=cluster.kms_version,
-            incarnation=cluster.incarnation,
-            created=cluster.created.timestamp(),
-        )
-    )
+def _row(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "id": cluster.id,
+        "account_id": cluster.account_id,
+        "region": cluster.region,
+        "name": cluster.name,
+        "key_id": cluster.key_id,
+        "kms_version": cluster.kms_version,
+        "incarnation": cluster.incarnation,
+        "created": cluster.created.timestamp(),
+    }
 
 
 def _cluster(row: Any) -> Cluster:

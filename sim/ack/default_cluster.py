@@ -17,13 +17,18 @@ async def ensure_default_cluster(clusters: ClusterService, root: RootKey, kms: K
         await clusters.get(DEFAULT_CLUSTER)
     except ClusterError:
         key_id = await asyncio.to_thread(_ensure_key, kms)
-        await clusters.create(
-            root.account_id,
-            DEFAULT_CLUSTER,
-            region=DEFAULT_REGION,
-            key_id=key_id,
-            cluster_id=DEFAULT_CLUSTER,
-        )
+        try:
+            await clusters.create(
+                root.account_id,
+                DEFAULT_CLUSTER,
+                region=DEFAULT_REGION,
+                key_id=key_id,
+                cluster_id=DEFAULT_CLUSTER,
+            )
+        except ClusterError as error:
+            if error.code != "ErrorClusterExists":
+                raise
+            await clusters.resume()  # another emulator on this database was faster
 
 
 def _ensure_key(kms: Kms) -> str:
@@ -31,5 +36,9 @@ def _ensure_key(kms: Kms) -> str:
         key_id: str = kms.describe_key(ALIAS)["KeyId"]
     except KmsRefusedError:
         key_id = kms.create_key(description="seals the Secrets of the cluster default")["KeyId"]
-        kms.call("CreateAlias", AliasName=ALIAS, KeyId=key_id)
+        try:
+            kms.call("CreateAlias", AliasName=ALIAS, KeyId=key_id)
+        except KmsRefusedError:  # likewise
+            kms.call("ScheduleKeyDeletion", KeyId=key_id, PendingWindowInDays=7)
+            key_id = kms.describe_key(ALIAS)["KeyId"]
     return key_id

@@ -59,14 +59,14 @@ async def run_emulator(
     clock = Clock(layout.clock)
     authority = LocalAuthority(layout.pki)
     async with contextlib.AsyncExitStack() as stack:
-        database = Database(layout.database)
+        database = Database(settings.database or layout.database)
         stack.callback(database.close)
         credentials = Credentials(database, clock.now)
         await credentials.ensure_account(ROOT, "root")
         roles = RoleCredentials(credentials, listeners.endpoint)
         alibaba = create_kms(
             KmsSettings(auth=settings.auth, default_region=DEFAULT_REGION),
-            store=open_store(layout.kms),
+            store=open_store(settings.database or layout.kms),
             identify=credentials,
             authorizer=AllowEverything(),
             call_log=Ledger(database),

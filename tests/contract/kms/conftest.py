@@ -177,10 +177,14 @@ def running(store: KeyStore) -> Iterator[World]:
 StoreMaker = Callable[[Path], KeyStore]
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def _server(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[World]:
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql"])
+def _server(
+    request: pytest.FixtureRequest, tmp_path_factory: Any, postgresql: Callable[[], str]
+) -> Iterator[World]:
     if request.param == "memory":
         store: KeyStore = MemoryKeyStore()
+    elif request.param == "postgresql":
+        store = open_store(postgresql())
     else:
         store = open_store(tmp_path_factory.mktemp("kms") / "kms.db")
     with running(store) as world:

@@ -11,25 +11,34 @@ from pathlib import Path
 import pytest
 
 from kms_emulator.app import open_store
-from kms_emulator.errors import AliasExistsError, KeyNotFoundError, StaleWriteError
+from kms_emulator.errors import (
+    AliasExistsError,
+    KeyExistsError,
+    KeyNotFoundError,
+    StaleWriteError,
+)
 from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
+from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore, MemoryKeyStore
-from kms_emulator.store_sql import SqlKeyStore, open_sqlite
+from kms_emulator.store_sql import SqlKeyStore
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 HERE = Scope("1000000000000001", "cn-hangzhou")
 OTHERS = (Scope("1000000000000001", "cn-beijing"), Scope("1000000000000002", "cn-hangzhou"))
 
-MAKERS: dict[str, Callable[[Path], KeyStore]] = {
-    "memory": lambda _: MemoryKeyStore(),
-    "sqlite, bare": lambda path: SqlKeyStore(open_sqlite(path)),
-    "sqlite, cached": open_store,
+MAKERS: dict[str, Callable[[Path, Callable[[], str]], KeyStore]] = {
+    "memory": lambda _path, _postgresql: MemoryKeyStore(),
+    "sqlite, bare": lambda path, _postgresql: SqlKeyStore(open_engine(path)),
+    "sqlite, cached": lambda path, _postgresql: open_store(path),
+    "postgresql": lambda _path, postgresql: open_store(postgresql()),
 }
 
 
 @pytest.fixture(params=MAKERS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyStore]:
-    made = MAKERS[request.param](tmp_path / "kms.db")
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, postgresql: Callable[[], str]
+) -> AsyncIterator[KeyStore]:
+    made = MAKERS[request.param](tmp_path / "kms.db", postgresql)
     yield made
     await made.close()
 
@@ -67,6 +76,32 @@ async def test_a_key_is_found_by_any_of_its_versions(store: KeyStore) -> None:
     for version in ("k1-v0", "k1-v1", "k1-v2"):
         assert await store.find_version(HERE, version) == key()
     assert await store.find_version(HERE, "k3-v0") is None
+
+
+async def test_an_id_is_taken_once(store: KeyStore) -> None:
+    await store.add(key())
+    with pytest.raises(KeyExistsError):
+        await store.add(replace(key(), description="another"))
+    assert await store.get(HERE, "k1") == key()
+
+
+async def test_scopes_are_where_keys_are(store: KeyStore) -> None:
+    assert await store.scopes() == ()
+    for scope in (HERE, *OTHERS):
+        await store.add(replace(key(scope=scope), delete_at=NOW if scope == HERE else None))
+    await store.add(key("k2", scope=OTHERS[0]))
+    assert await store.scopes() == (OTHERS[0], HERE, OTHERS[1])
+    await store.erase_due(NOW)
+    assert await store.scopes() == OTHERS
+
+
+async def test_names_sort_by_code_point(store: KeyStore) -> None:
+    await store.add(key())
+    names = ["alias/B", "alias/_", "alias/a", "alias/a-b", "alias/aB"]
+    for name in names:
+        await store.add_alias(Alias(HERE, name, "k1"))
+    page = await store.list_aliases(HERE, offset=0, limit=9)
+    assert [alias.name for alias in page.items] == sorted(names)
 
 
 async def test_scopes_share_nothing(store: KeyStore) -> None:

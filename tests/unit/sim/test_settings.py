@@ -27,6 +27,7 @@ def test_every_row_is_read() -> None:
             "ACKSIM_AUTH": "soft",
             "ACKSIM_HOST": "0.0.0.0",
             "ACKSIM_PORT": "1",
+            "ACKSIM_DATABASE": "postgresql://u:p@db/acksim",
             "ACKSIM_TLS_PORT": "2",
             "ACKSIM_KUBERNETES_PORT": "3",
             "ACKSIM_CONTROL_PORT": "0",
@@ -36,6 +37,7 @@ def test_every_row_is_read() -> None:
     default = from_environment({})
     differing = [
         changed.data_dir != default.data_dir,
+        changed.database == "postgresql://u:p@db/acksim",
         changed.etcd == ("http://a:2379", "http://b:2379"),
         changed.auth == "soft",
         changed.host == "0.0.0.0",
@@ -44,7 +46,7 @@ def test_every_row_is_read() -> None:
         changed.hostnames == ("emulator",),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 9
+    assert len(SETTINGS) == 10
 
 
 @pytest.mark.parametrize(
@@ -54,10 +56,11 @@ def test_every_row_is_read() -> None:
         ("ACKSIM_PORT", "70000"),
         ("ACKSIM_PORT", "-1"),
         ("ACKSIM_AUTH", "no"),
+        ("ACKSIM_DATABASE", "mysql://db"),
     ],
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=value):
+    with pytest.raises(SettingsError, match=name if name == "ACKSIM_DATABASE" else value):
         from_environment({name: value})
 
 

@@ -1,0 +1,1 @@
+"""The history of the account's tables, one revision a module."""
