@@ -24,7 +24,8 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
 @pytest.mark.parametrize("command", list(commands(build_parser())), ids=lambda c: c.prog)
 def test_every_command_has_an_example_and_a_handler(command: argparse.ArgumentParser) -> None:
     epilog = command.epilog or ""
-    assert epilog.startswith("example: ") and "acksim " in epilog
+    assert epilog.startswith("example: ")
+    assert "acksim " in epilog
     module, _, function = command.get_default("handler").partition(":")
     assert callable(getattr(importlib.import_module(module), function))
 
