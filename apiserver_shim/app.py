@@ -74,6 +74,8 @@ def create_app(
         middleware=pipeline,
         routes=routes(mode=settings.auth, now=now),
         lifespan=lifespan,
+        # each request would look its switches up in the environment
+        telemetry={"tracing": False, "metrics": False},
     )
     app.router.default = not_found
     return app

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CLUSTER = "default"
 _SWEEP_SECONDS = 1.0
+_is_id = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?").fullmatch
 _RETRY_SECONDS = 5.0
 
 
@@ -39,7 +41,8 @@ class StaticToken:
 class ClusterSpec:
     """What a logical cluster is made of.
 
-    A higher ``incarnation`` restarts its API server: caches, DEKs and seeds are lost, watches end.
+    Another ``incarnation`` is a restart of its API server: caches, DEKs and seeds are lost, watches
+    end. Tokens may change without one.
     """
 
     id: str
@@ -165,6 +168,13 @@ class Cluster:
         self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=shared.now)
         self._running = asyncio.create_task(self._run())
 
+    def serves(self, spec: ClusterSpec) -> bool:
+        """Take over what may change while running; False if it takes a restart."""
+        if replace(spec, tokens=self.spec.tokens) != self.spec:
+            return False
+        self.spec = spec
+        return True
+
     async def ready(self) -> None:
         """Wait until the first namespaces exist; raises StorageError when etcd is away."""
         if self._encryption is not None:
@@ -204,10 +214,11 @@ class Clusters:
 
     def get(self, cluster_id: str) -> Cluster | None:
         """Return the running cluster, built anew if need be; None when there is no such one."""
-        spec = self._source.find(cluster_id)
+        # an id comes from a URL, and a source may look for it on disk
+        spec = self._source.find(cluster_id) if _is_id(cluster_id) else None
         running = self._running.get(cluster_id)
         if running is not None:
-            if running.spec == spec:
+            if spec is not None and running.serves(spec):
                 return running
             self._end(running)
         if spec is None:

@@ -118,10 +118,21 @@ def decode(body: bytes, content_type: str, kind: str) -> Any:
 
 def decode_json(body: bytes, kind: str) -> Any:
     try:
-        return orjson.loads(body)
+        return parse_json(body)
     except orjson.JSONDecodeError as error:
         detail = f"couldn't get version/kind; json parse error: {go_text(body, error)}"
         raise _unrecognized(kind, detail, body) from None
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON that can be written again; raises orjson.JSONDecodeError, BadRequestError."""
+    parsed = orjson.loads(body)
+    try:
+        orjson.dumps(parsed)
+    except TypeError:
+        # some 250 levels; no object has ten
+        raise BadRequestError("the body is nested too deeply") from None
+    return parsed
 
 
 def _unrecognized(kind: str, detail: str, body: bytes) -> BadRequestError:

@@ -31,8 +31,7 @@ def patch_change(
 ) -> Change:
     """Return the change that the patch in ``body`` makes; raises BadRequestError."""
     parsed = _parsed(body)
-    if validation.directive != "Ignore":
-        validation.duplicates = negotiation.duplicate_fields(body, parsed)
+    validation.duplicates = negotiation.duplicate_fields(body, parsed)
     if media_type == _JSON_PATCH:
         return patching(strategy, lambda old: patch.apply_json_patch(old, parsed), "", validation)
     if not isinstance(parsed, dict):
@@ -46,7 +45,7 @@ def patch_change(
 
 def _parsed(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        return negotiation.parse_json(body)
     except orjson.JSONDecodeError as error:
         detail = negotiation.go_text(body, error)
         raise BadRequestError(f"error decoding patch: {detail}") from None

@@ -157,24 +157,18 @@ class ApiRequest:
         announced = self.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > BODY_LIMIT:
             raise StatusError(too_large(BODY_LIMIT))
-        message = await self.receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            return _limited(body)
-        parts, size = [body], len(body)
-        while message.get("more_body"):
+        parts, size, more = list[bytes](), 0, True
+        while more:
             message = await self.receive()
+            if message["type"] == "http.disconnect":
+                # half a body is not to be mistaken for a whole one
+                raise BadRequestError("the client went away before the end of the body")
             parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
             size += len(parts[-1])
             if size > BODY_LIMIT:
                 raise StatusError(too_large(BODY_LIMIT))
         return b"".join(parts)
-
-
-def _limited(body: bytes) -> bytes:
-    if len(body) > BODY_LIMIT:
-        raise StatusError(too_large(BODY_LIMIT))
-    return body
 
 
 @dataclass(slots=True)

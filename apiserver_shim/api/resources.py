@@ -160,7 +160,7 @@ class Resources:
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
         body, content_type = await request.body(), request.header(b"content-type")
         parsed = negotiation.decode(body, content_type, strategy.kind)
-        if validation.directive != "Ignore" and negotiation.is_json(content_type):
+        if negotiation.is_json(content_type):
             validation.duplicates = negotiation.duplicate_fields(body, parsed)
         return decode_object(strategy, parsed, validation)
 
@@ -170,7 +170,9 @@ def _is_place(request: ApiRequest, strategy: Strategy) -> bool:
     info = request.info
     if info.extra or (info.subresource and info.subresource not in strategy.subresources):
         return False
-    if {info.name, info.namespace} & _SEGMENTS_REFUSED or "%" in info.name + info.namespace:
+    if info.name in _SEGMENTS_REFUSED or info.namespace in _SEGMENTS_REFUSED:
+        return False
+    if "%" in info.name or "%" in info.namespace:
         return False
     if strategy.namespaced:
         return bool(info.namespace) or not info.name

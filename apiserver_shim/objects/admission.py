@@ -22,6 +22,7 @@ class NamespaceAdmission:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._seen: dict[str, _Seen] = {}
+        self._following = False
 
     def observe(self, resource: str, obj: Object) -> None:
         """Remember a namespace as just written or watched; older news is ignored."""
@@ -40,14 +41,15 @@ class NamespaceAdmission:
         if known is not None and known.revision <= revision:
             del self._seen[name]
 
-    def forget_all(self) -> None:
-        """Believe nothing any more: the watch that kept this true has ended."""
+    def follow(self, *, following: bool) -> None:
+        """Begin anew when a watch begins to keep this true; believe nothing once it has ended."""
         self._seen.clear()
+        self._following = following
 
     async def admit_create(self, resource: str, namespace: str, name: str) -> None:
         """Refuse to create in a missing or terminating namespace."""
         seen = self._seen.get(namespace)
-        if seen is not None and seen.active:
+        if self._following and seen is not None and seen.active:
             return
         found = await self._store.get(Key("namespaces", None, namespace))
         if found.obj["metadata"].get("deletionTimestamp") or _phase(found.obj) == "Terminating":

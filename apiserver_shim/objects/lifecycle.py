@@ -95,7 +95,7 @@ class NamespaceLifecycle:
                     delay = _FIRST_DELAY
                 except ShimError as error:
                     log.warning("following namespaces stopped: %s", error.message)
-                self._admission.forget_all()
+                self._admission.follow(following=False)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LAST_DELAY)
         finally:
@@ -106,6 +106,7 @@ class NamespaceLifecycle:
 
     async def _follow(self) -> None:
         store = self._registry.store
+        self._admission.follow(following=True)
         found = await list_objects(store, Selector(_STRATEGY), None, ListOptions())
         for obj in found.items:
             self._observe(obj)

@@ -132,7 +132,7 @@ class _Document:
         self._add(target, self._remove(source, "move"), "move")
 
     def _copy(self, operation: Object) -> None:
-        encoded = orjson.dumps(self._get(_pointer(operation, "from"), "copy"))
+        encoded = _encoded(self._get(_pointer(operation, "from"), "copy"))
         # a few dozen copies of the document into itself would fill any memory
         self._copied += len(encoded)
         if self._copied > COPY_LIMIT:
@@ -157,9 +157,14 @@ class _Document:
 
 def _same(left: Any, right: Any) -> bool:
     # Python holds True == 1, JSON does not
-    return orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
-        right, option=orjson.OPT_SORT_KEYS
-    )
+    return _encoded(left) == _encoded(right)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        raise UnprocessablePatchError("the document has become nested too deeply") from None
 
 
 def _pointer(operation: Object, field: str) -> list[str]:

@@ -64,18 +64,17 @@ class Bytes:
     def read(self, value: Any, path: str, place: Place) -> Any:
         if type(value) is not str:
             raise _mismatch(value, self.go, path, place)
+        # Go skips line breaks inside base64
+        joined = value.replace("\r", "").replace("\n", "")
         try:
-            binascii.a2b_base64(value, strict_mode=True)
-        except (binascii.Error, ValueError):
-            # Go skips line breaks inside base64, and we store what Go would re-encode
-            joined = value.replace("\r", "").replace("\n", "")
-            try:
-                binascii.a2b_base64(joined, strict_mode=True)
-            except (binascii.Error, ValueError):
-                at = _first_bad_byte(joined)
-                raise BadRequestError(f"illegal base64 data at input byte {at}") from None
-            return joined
-        return value
+            if len(joined) % 4:
+                raise ValueError
+            decoded = binascii.a2b_base64(joined, strict_mode=True)
+        except ValueError:
+            at = _first_bad_byte(joined)
+            raise BadRequestError(f"illegal base64 data at input byte {at}") from None
+        # as it will be read back: the last letter may hold bits that nobody sees
+        return binascii.b2a_base64(decoded, newline=False).decode()
 
 
 def _first_bad_byte(text: str) -> int:

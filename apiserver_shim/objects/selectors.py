@@ -75,9 +75,13 @@ def _field_terms(text: str) -> list[tuple[str, bool, str]]:
 
 
 def _unescaped(value: str, text: str) -> str:
-    if re.search(r"(?<!\\)(?:\\\\)*=", value) or re.search(r"\\(?![\\,=])", value):
-        raise BadRequestError(f"invalid field selector: invalid escape sequence: {text}")
-    return re.sub(r"\\([\\,=])", r"\1", value)
+    def plain(match: re.Match[str]) -> str:
+        escaped = match.group(1)
+        if not escaped or escaped not in "\\,=":
+            raise BadRequestError(f"invalid field selector: invalid escape sequence: {text}")
+        return escaped
+
+    return re.sub(r"\\(.?)|=", plain, value, flags=re.DOTALL)
 
 
 class _LabelParser:

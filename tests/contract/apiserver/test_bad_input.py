@@ -255,12 +255,31 @@ def test_queries(api: httpx.Client, query: str, code: int) -> None:
         (b'{"metadata":null}', MERGE, 422),
         (b'{"kind":"ConfigMap"}', MERGE, 400),
         (b"{}", "application/json", 415),
+        (b'{"a":' * 1000 + b"1" + b"}" * 1000, MERGE, 400),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, MERGE, 400),
+        (b'{"a":' * 100 + b"1" + b"}" * 100, "application/strategic-merge-patch+json", 200),
     ],
 )
 def test_patches(api: httpx.Client, body: bytes, content_type: str, code: int) -> None:
     api.post(SECRETS, json={"metadata": {"name": "x"}, "data": {"a": "Yg=="}})
     answer = api.patch(f"{SECRETS}/x", content=body, headers={"content-type": content_type})
-    assert (answer.status_code, answer.json()["kind"]) == (code, "Status"), answer.text
+    assert answer.status_code == code, answer.text
+    assert answer.json()["kind"] == ("Secret" if code == 200 else "Status")
+
+
+@pytest.mark.parametrize("depth", [300, 900, 5000])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", SECRETS),
+        ("DELETE", f"{SECRETS}/x"),
+        ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+    ],
+)
+def test_depth(api: httpx.Client, method: str, path: str, depth: int) -> None:
+    body = b'{"spec":{"resourceAttributes":{"x":' + b"[" * depth + b"]" * depth + b"}}}"
+    answer = api.request(method, path, content=body)
+    assert (answer.status_code, answer.json()["kind"]) == (400, "Status"), answer.text
 
 
 def test_copies_in_a_json_patch_are_bounded(api: httpx.Client) -> None:

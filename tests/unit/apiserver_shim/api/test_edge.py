@@ -1,0 +1,228 @@
+"""The edge without sockets: paths, media types, tables, OpenAPI, credentials, permissions."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from apiserver_shim import errors
+from apiserver_shim.api import discovery, negotiation, openapi, status, tables
+from apiserver_shim.api.authentication import (
+    ANONYMOUS,
+    BadCredentialError,
+    UserInfo,
+    authenticate,
+)
+from apiserver_shim.api.authorization import authorize
+from apiserver_shim.api.request import RequestInfo, parse_info
+from apiserver_shim.api.status import StatusError
+from apiserver_shim.clusters import ClusterSpec, StaticToken
+from apiserver_shim.objects.kinds import KINDS
+from apiserver_shim.storage.store import Key
+
+SECRET_OPENAPI = bytes.fromhex(
+    "0a03322e3012150a0a4b756265726e65746573120776312e33322e3042fb0112f8010a2d2f6170692f76312f6e"
+    "616d657370616365732f7b6e616d6573706163657d2f736563726574732f7b6e616d657d12c60142c3012a0b70"
+    "61746368536563726574421d0a1b12191a1712057175657279220664727952756e3206737472696e6742230a21"
+    "121f1a1d12057175657279220c6669656c644d616e616765723206737472696e6742260a2412221a2012057175"
+    "657279220f6669656c6456616c69646174696f6e3206737472696e676a480a1f782d6b756265726e657465732d"
+    "67726f75702d76657273696f6e2d6b696e641225122367726f75703a2022220a6b696e643a205365637265740a"
+    "76657273696f6e3a2076310a4a00"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/version", ("get", "", "", "", "")),
+        ("GET", "/api/v1", ("get", "", "", "", "")),
+        ("GET", "/api/v1/secrets", ("list", "secrets", "", "", "")),
+        ("DELETE", "/api/v1/namespaces/a/secrets", ("deletecollection", "secrets", "a", "", "")),
+        ("PUT", "/api/v1/namespaces/a/secrets/b", ("update", "secrets", "a", "b", "")),
+        ("HEAD", "/api/v1/namespaces/a/secrets/b", ("get", "secrets", "a", "b", "")),
+        ("POST", "/api/v1/namespaces", ("create", "namespaces", "", "", "")),
+        ("GET", "/api/v1/namespaces/a", ("get", "namespaces", "a", "a", "")),
+        ("PUT", "/api/v1/namespaces/a/finalize", ("update", "namespaces", "a", "a", "finalize")),
+        ("POST", "/api/v1/namespaces/a/serviceaccounts/b/token",
+         ("create", "serviceaccounts", "a", "b", "token")),
+    ],
+)  # fmt: skip
+def test_what_paths_mean(method: str, path: str, expected: tuple[str, ...]) -> None:
+    info = parse_info(method, path)
+    assert (info.verb, info.resource, info.namespace, info.name, info.subresource) == expected
+
+
+def test_watch_is_a_verb_of_collections() -> None:
+    assert parse_info("GET", "/api/v1/secrets", watch=True).verb == "watch"
+    assert parse_info("GET", "/api/v1/namespaces/a/secrets/b", watch=True).verb == "get"
+
+
+@pytest.mark.parametrize(
+    ("header", "media_type", "form"),
+    [
+        ("", "application/json", ""),
+        ("*/*", "application/json", ""),
+        ("text/html,*/*;q=0.1", "application/json", ""),
+        ("application/vnd.kubernetes.protobuf,application/json", negotiation.PROTOBUF, ""),
+        ("application/json;q=0.5,application/yaml", negotiation.YAML, ""),
+        (
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+            "application/json",
+            "Table",
+        ),
+        ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", "application/json", ""),
+        (
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json",
+            "application/json",
+            "",
+        ),
+    ],
+)
+def test_accept(header: str, media_type: str, form: str) -> None:
+    wanted = negotiation.accepted(header)
+    assert (wanted.media_type, wanted.form) == (media_type, form)
+
+
+@pytest.mark.parametrize("header", ["text/html", "application/json;q=0", "application/json;as=X"])
+def test_not_acceptable(header: str) -> None:
+    with pytest.raises(StatusError) as error:
+        negotiation.accepted(header)
+    assert error.value.status["code"] == 406
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"a":1,"b":{"c":[{"d":1}]}}', []),
+        (b'{"a":1,"a":2}', ["a"]),
+        (b'{"a":{"b":1,"b":1},"c":[{"d":1,"d":2,"d":3}]}', ["a.b", "c[0].d", "c[0].d"]),
+        (b'{"a":"\\u0022","a":"\\u0022"}', ["a"]),
+        (b'{"a":"\\"quoted\\""}', []),
+    ],
+)
+def test_duplicate_fields(body: bytes, expected: list[str]) -> None:
+    parsed = negotiation.decode_json(body, "Secret")
+    assert negotiation.duplicate_fields(body, parsed) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-5, "<invalid>"),
+        (-1, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (150, "2m30s"),
+        (700, "11m"),
+        (3 * 3600, "3h"),
+        (3 * 3600 + 300, "3h5m"),
+        (9 * 3600, "9h"),
+        (50 * 3600, "2d2h"),
+        (10 * 86400, "10d"),
+        (3 * 365 * 86400, "3y"),
+        (3 * 365 * 86400 + 86400, "3y1d"),
+        (9 * 365 * 86400, "9y"),
+    ],
+)
+def test_ages(seconds: int, expected: str) -> None:
+    assert tables.human_duration(seconds) == expected
+
+
+def test_age_of_what_has_no_date() -> None:
+    assert tables.age({"metadata": {}}, datetime(2026, 1, 1, tzinfo=UTC)) == "<unknown>"
+
+
+def test_openapi_v2_is_what_kubectl_was_seen_to_accept() -> None:
+    assert openapi.v2([KINDS["secrets"]]) == SECRET_OPENAPI
+
+
+def test_discovery_rows() -> None:
+    rows = {row["name"]: row for row in discovery.core_resources()["resources"]}
+    assert set(rows) == {*KINDS, "namespaces/finalize", "namespaces/status"}
+    assert "deletecollection" not in rows["namespaces"]["verbs"]
+    for strategy in KINDS.values():
+        digest = hashlib.sha256(f"/v1/{strategy.kind}".encode()).digest()[:8]
+        row = rows[strategy.resource]
+        assert row["storageVersionHash"] == base64.b64encode(digest).decode()
+
+
+SPEC = ClusterSpec(
+    id="c1", etcd_prefix="/registry", tokens=(StaticToken("t1", "u1"), StaticToken("t2", "u2"))
+)
+
+
+def certificate(**names: list[str]) -> dict[str, Any]:
+    return {"subject": tuple(((kind, v),) for kind, values in names.items() for v in values)}
+
+
+def test_credentials() -> None:
+    assert authenticate(SPEC, b"", None) == ANONYMOUS
+    assert authenticate(SPEC, b"Bearer t2", None).name == "u2"
+    assert authenticate(SPEC, b"bearer  t1 ", None).name == "u1"
+    own = certificate(commonName=["a"], organizationalUnitName=["c1"], organizationName=["g"])
+    assert authenticate(SPEC, b"", own) == UserInfo("a", ("g", "system:authenticated"))
+    foreign = certificate(commonName=["a"], organizationalUnitName=["c2"])
+    assert authenticate(SPEC, b"Bearer t1", foreign).name == "u1"
+    two = certificate(commonName=["a"], organizationalUnitName=["c1", "c2"])
+    nameless = certificate(organizationalUnitName=["c1"])
+    for authorization, presented in (
+        (b"Bearer nope", None),
+        (b"Bearer ", None),
+        (b"Basic t1", None),
+        (b"", foreign),
+        (b"", two),
+        (b"", nameless),
+    ):
+        with pytest.raises(BadCredentialError):
+            authenticate(SPEC, authorization, presented)
+
+
+def test_secrets_stay_out_of_representations() -> None:
+    assert "t1" not in repr(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("mode", "user", "allowed"),
+    [
+        ("strict", ANONYMOUS, False),
+        ("strict", UserInfo("a", ("system:masters",)), True),
+        ("soft", ANONYMOUS, True),
+        ("off", ANONYMOUS, True),
+    ],
+)
+def test_modes(mode: Any, user: UserInfo, allowed: bool) -> None:
+    decision = authorize(mode, user, parse_info("GET", "/api/v1/secrets"))
+    assert decision.allowed is allowed
+    assert bool(decision.reason) is (mode == "soft")
+
+
+def test_public_paths_are_for_reading() -> None:
+    for path in ("/version", "/readyz/etcd", "/api", "/apis/x/v1", "/openapi/v2"):
+        assert authorize("strict", ANONYMOUS, RequestInfo("get", path)).allowed, path
+    assert not authorize("strict", ANONYMOUS, RequestInfo("post", "/version")).allowed
+    assert not authorize("strict", ANONYMOUS, RequestInfo("get", "/metrics")).allowed
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (errors.NotFoundError(Key("secrets", "ns", "x")), 404, "NotFound"),
+        (errors.TransformError("boom"), 500, "InternalError"),
+        (errors.StorageUnavailableError("away"), 500, "ServerTimeout"),
+        (errors.TooLargeError("etcdserver: request is too large"), 500, None),
+        (errors.CompactedError(5), 410, "Expired"),
+        (errors.FutureRevisionError(9, 5), 504, "Timeout"),
+        (errors.ContinueTokenError("bad"), 400, "BadRequest"),
+    ],
+)
+def test_storage_errors_as_status(error: Exception, code: int, reason: str | None) -> None:
+    found = status.of(error, verb="get", resource="secrets")
+    assert found is not None
+    assert (found["code"], found.get("reason")) == (code, reason)
+
+
+def test_what_is_unknown_is_not_told() -> None:
+    assert status.of(ValueError("password"), verb="get", resource="secrets") is None
+    assert "password" not in str(status.unexpected())
