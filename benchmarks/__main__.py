@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from benchmarks.load import Rate, Target, measure
+from benchmarks.load import Rate, Target, measure, once
 from sim.kms import Kms, Signer
 from sim.launcher import ephemeral_world, temporary_data_dir
 from sim.listeners import free_port
@@ -83,14 +83,9 @@ def cold_start() -> float:
     begin = time.perf_counter()
     with ephemeral_world(_settings()) as (world, _):
         target = secret_target(world, world.cluster("default"), "create", 0)
-        asyncio.run(_one(target))
+        if asyncio.run(once(target)) != 201:
+            raise SystemExit("the first Secret was refused")
         return time.perf_counter() - begin
-
-
-async def _one(target: Target) -> None:
-    rate = await measure(target, clients=1, seconds=0.0001, warm_up=0)
-    if rate.errors:
-        raise SystemExit("the first Secret was refused")
 
 
 def _rate(target: Target, clients: int, seconds: float) -> dict[str, float]:

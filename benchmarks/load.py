@@ -59,6 +59,15 @@ async def measure(target: Target, *, clients: int, seconds: float, warm_up: floa
     )
 
 
+async def once(target: Target) -> int:
+    """Sends one request; returns its HTTP status."""
+    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
+    writer.write(target.request(0))
+    status = await _read_answer(reader)
+    writer.close()
+    return status
+
+
 async def _read_answer(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head[9:12])
