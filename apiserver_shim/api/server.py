@@ -101,7 +101,7 @@ def make_server(
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run ``main`` on the fastest event loop there is."""
-    factory = uvicorn.Config("").get_loop_factory()
+    factory = uvicorn.Config("", log_config=None).get_loop_factory()
     with Runner(loop_factory=factory) as runner:
         runner.run(main)
 
