@@ -14,9 +14,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from kms_emulator.crypto import NONCE_BYTES, TAG_BYTES, aead_open, aead_seal
+from kms_emulator.crypto.aead import (
+    NONCE_BYTES,
+    TAG_BYTES,
+    aead_open,
+    aead_seal,
+    sm4_open,
+    sm4_seal,
+)
 from kms_emulator.errors import UnopenableError, UnreadableBlobError
 from kms_emulator.keys import Key, KeyVersion, PrimaryKeyVersion
+from kms_emulator.specs import SM4
 
 _FORMAT = 1
 _ID_BYTES = 36
@@ -55,8 +63,9 @@ def seal(
     token_bytes: Callable[[int], bytes],
 ) -> bytes:
     """A new blob under the key's primary version; an older version does not type-check here."""
-    nonce = token_bytes(NONCE_BYTES)  # fresh for every blob: see crypto.aead_seal
-    sealed = aead_seal(
+    nonce = token_bytes(NONCE_BYTES)  # fresh for every blob: see crypto.aead
+    encrypt = sm4_seal if key.spec == SM4 else aead_seal
+    sealed = encrypt(
         version.material, nonce, plaintext, authenticated=_authenticated(key, version, context)
     )
     return version.id.encode("ascii") + bytes((_FORMAT,)) + nonce + sealed
@@ -67,8 +76,9 @@ def open_blob(
 ) -> bytes:
     """The plaintext. Raises UnreadableBlobError when key, context or any bit differs."""
     authenticated = _authenticated(key, version, context)
+    decrypt = sm4_open if key.spec == SM4 else aead_open
     try:
-        return aead_open(version.material, blob.nonce, blob.sealed, authenticated=authenticated)
+        return decrypt(version.material, blob.nonce, blob.sealed, authenticated=authenticated)
     except UnopenableError:
         raise UnreadableBlobError from None
 

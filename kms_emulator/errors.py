@@ -208,8 +208,55 @@ class AliasUnsupportedError(ApiError):
     message = "Alias is not valid for this api."
 
 
+class LimitExceededError(ApiError):
+    code = "Rejected.LimitExceeded"
+    message = "The request was rejected because user create resource limit was exceeded."
+
+
+class OriginUnsupportedError(ApiError):
+    code = "Unsupported.Origin"
+    message = "This key origin is not valid for this api."
+
+
+class OperationUnsupportedError(ApiError):
+    """Not for a key of this kind, or not yet."""
+
+    code = "Rejected.UnsupportedOperation"
+    message = "Unsupported operation."
+
+
+class DeletionProtectedError(ApiError):
+    code = "Rejected.DeletionProtection"
+    message = "The request was rejected because deletion protection of the key is enabled."
+
+
+class InstanceNotFoundError(ApiError):
+    code = "Forbidden.DKMSInstanceNotFound"
+    message = "The specified KMS instance is not found."
+
+
+class KeyMaterialInvalidError(ApiError):
+    code = "InvalidKeyMaterial"
+    message = "key material is invalid."
+
+
+class ImportTokenInvalidError(ApiError):
+    code = "InvalidImportToken"
+    message = "import token is invalid."
+
+
+class ImportTokenExpiredError(ApiError):
+    code = "ExpiredImportToken"
+    message = "import token is expired."
+
+
+class ServiceOpenError(ApiError):
+    code = "Forbidden.Opened"
+    message = "Your kms service has been opened."
+
+
 class KeyStateError(ApiError):
-    """The state table (`keys.STATE_TABLE`) says no to this operation in this state."""
+    """The state table (`states.STATE_TABLE`) says no to this operation in this state."""
 
     _TEXTS: ClassVar[dict[str, str]] = {
         "Rejected.StateModifiedFailed": "Keystate modified failed.",

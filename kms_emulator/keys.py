@@ -1,23 +1,21 @@
-"""Keys as values: versions, states, aliases, and the one table of what each state permits.
+"""Keys as values: their versions, tags, dates and aliases.
 
 A key has exactly one primary version, and only the primary's type can seal (`ciphertext.seal`);
-versions that were primary once can only open. The table is the public page "Impact of CMK status
-on API operations" of KMS 2016-01-20.
+versions that were primary once can only open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
-from kms_emulator.errors import KeyStateError
+from kms_emulator.specs import AES_256, ENCRYPT_DECRYPT
 
-KEY_SPEC = "Aliyun_AES_256"
-KEY_USAGE = "ENCRYPT/DECRYPT"
 ORIGIN_KMS = "Aliyun_KMS"
+ORIGIN_EXTERNAL = "EXTERNAL"
 
 ItemT = TypeVar("ItemT")
 
@@ -38,7 +36,10 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyVersion:
-    """One generation of key material (32 bytes), which opens what was sealed under it."""
+    """One generation of key material, which opens what was sealed under it.
+
+    `material`: the key itself, or PKCS #8 of a private key; empty while imported material is away.
+    """
 
     id: str
     created_at: datetime
@@ -52,7 +53,12 @@ class PrimaryKeyVersion(KeyVersion):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A customer master key. `revision` counts writes, so that a lost update is noticed."""
+    """A customer master key. `revision` counts writes, so that a lost update is noticed.
+
+    `policy` is the JSON text of a key policy, empty for the default one. Imported material leaves
+    `material_digest` behind, so that nothing else can be imported later; `import_secret` seals the
+    import tokens of a key of external origin.
+    """
 
     scope: Scope
     id: str
@@ -62,10 +68,19 @@ class Key:
     retired: tuple[KeyVersion, ...] = ()
     state: KeyState = KeyState.ENABLED
     description: str = ""
-    spec: str = KEY_SPEC
-    usage: str = KEY_USAGE
+    spec: str = AES_256
+    usage: str = ENCRYPT_DECRYPT
     origin: str = ORIGIN_KMS
     protection_level: str = "SOFTWARE"
+    instance_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policy: str = ""
+    deletion_protected: bool = False
+    deletion_protection_description: str = ""
+    rotation_interval: timedelta | None = None
+    material_expires_at: datetime | None = None
+    material_digest: bytes = b""
+    import_secret: bytes = field(default=b"", repr=False)
     delete_at: datetime | None = None
     revision: int = 1
 
@@ -80,6 +95,36 @@ class Key:
 
     def version(self, version_id: str) -> KeyVersion | None:
         return next((version for version in self.versions if version.id == version_id), None)
+
+    @property
+    def rotates_at(self) -> datetime | None:
+        """When the next rotation is due; it waits while the key is not Enabled."""
+        if self.rotation_interval is None:
+            return None
+        return self.primary.created_at + self.rotation_interval
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When time alone will change this key: it rotates, or loses imported material."""
+        if self.material_expires_at is not None:
+            return self.material_expires_at
+        return self.rotates_at if self.state is KeyState.ENABLED else None
+
+    def with_primary(self, version: PrimaryKeyVersion) -> Key:
+        """Rotated: what was primary can only open from now on."""
+        old = self.primary
+        retired = KeyVersion(old.id, old.created_at, old.material)
+        return replace(self, primary=version, retired=(retired, *self.retired))
+
+    def without_material(self) -> Key:
+        """With imported material forgotten; its digest stays."""
+        pending = self.state is KeyState.PENDING_DELETION
+        return replace(
+            self,
+            state=self.state if pending else KeyState.PENDING_IMPORT,
+            primary=replace(self.primary, material=b""),
+            material_expires_at=None,
+        )
 
     def gone(self, now: datetime) -> bool:
         """Whether the deletion date has passed: then nothing may find this key any more."""
@@ -109,62 +154,3 @@ class Page(Generic[ItemT]):
 
     items: tuple[ItemT, ...]
     total: int
-
-
-class Rejection(StrEnum):
-    """The codes a state can answer with."""
-
-    DISABLED = "Rejected.Disabled"
-    PENDING_DELETION = "Rejected.PendingDeletion"
-    PENDING_IMPORT = "Rejected.PendingImport"
-    STATE_MODIFIED_FAILED = "Rejected.StateModifiedFailed"
-
-
-Row = Mapping[KeyState, KeyState | Rejection]
-
-
-def _row(
-    enabled: KeyState | Rejection,
-    disabled: KeyState | Rejection,
-    pending_deletion: KeyState | Rejection,
-    pending_import: KeyState | Rejection,
-) -> Row:
-    return dict(
-        zip(KeyState, (enabled, disabled, pending_deletion, pending_import), strict=True),
-    )
-
-
-_E, _D, _P, _I = KeyState
-_FAILED = Rejection.STATE_MODIFIED_FAILED
-_USES_MATERIAL = _row(_E, Rejection.DISABLED, Rejection.PENDING_DELETION, Rejection.PENDING_IMPORT)
-_READS = _row(_E, _D, _P, _I)
-_DESCRIBES = _row(_E, _D, Rejection.PENDING_DELETION, _I)
-
-STATE_TABLE: Mapping[str, Row] = {
-    # A cell is the state the key ends in, or the code that refuses the operation.
-    #                              Enabled  Disabled  PendingDeletion  PendingImport
-    "Encrypt": _USES_MATERIAL,
-    "Decrypt": _USES_MATERIAL,
-    "GenerateDataKey": _USES_MATERIAL,
-    "GenerateDataKeyWithoutPlaintext": _USES_MATERIAL,
-    "EnableKey": _row(_E, _E, _FAILED, _FAILED),
-    "DisableKey": _row(_D, _D, _FAILED, _FAILED),
-    "ScheduleKeyDeletion": _row(_P, _P, _FAILED, _P),
-    "CancelKeyDeletion": _row(_FAILED, _FAILED, _E, _FAILED),
-    "CreateAlias": _row(_E, _D, _FAILED, _I),
-    "UpdateAlias": _DESCRIBES,
-    "DeleteAlias": _READS,
-    "ListAliasesByKeyId": _READS,
-    "DescribeKey": _READS,
-    "UpdateKeyDescription": _DESCRIBES,
-    "ListKeyVersions": _READS,
-    "DescribeKeyVersion": _READS,
-}
-
-
-def advance(operation: str, state: KeyState) -> KeyState:
-    """The state a key is in after the operation. Raises KeyStateError where the table refuses."""
-    cell = STATE_TABLE[operation][state]
-    if isinstance(cell, Rejection):
-        raise KeyStateError(cell)
-    return cell

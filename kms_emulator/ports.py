@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Literal, Protocol
 
 Clock = Callable[[], datetime]
@@ -24,6 +25,14 @@ ROOT_ACCOUNT_ID = "1000000000000001"
 ROOT_ACCESS_KEY_ID = "LTAI5tAcksimRootKey0001"
 ROOT_ACCESS_KEY_SECRET = "acksim-root-secret-0001"  # noqa: S105 - documented, guards nothing
 """With the id: the credential that works out of the box."""
+
+
+class Decision(StrEnum):
+    """What a set of policies says. The refusals are AccessDeniedDetail's NoPermissionType."""
+
+    ALLOW = "Allow"
+    IMPLICIT_DENY = "ImplicitDeny"
+    EXPLICIT_DENY = "ExplicitDeny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +97,15 @@ class Identify(Protocol):
 
 
 class Authorizer(Protocol):
-    """Decides one action on one resource. `context`: condition keys such as acs:SourceIp."""
+    """What the caller's own policies say of one action on one resource.
 
-    async def allows(
+    `context`: condition keys such as acs:SourceIp. A policy of the resource itself is not its
+    business; the gateway weighs that against this answer.
+    """
+
+    async def decide(
         self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
-    ) -> bool: ...
+    ) -> Decision: ...
 
 
 class CallLog(Protocol):
@@ -125,7 +138,7 @@ class KnownAccessKeys:
 class AllowEverything:
     """Authorizer for an emulator without RAM."""
 
-    async def allows(
+    async def decide(
         self,
         caller: Caller,  # noqa: ARG002 - the protocol's shape
         action: str,  # noqa: ARG002
@@ -133,8 +146,8 @@ class AllowEverything:
         *,
         resource: str,  # noqa: ARG002
         context: Mapping[str, str],  # noqa: ARG002
-    ) -> bool:
-        return True
+    ) -> Decision:
+        return Decision.ALLOW
 
 
 class NullCallLog:

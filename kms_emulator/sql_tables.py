@@ -6,7 +6,7 @@ A key spans two tables: one row of its own and one for each of its versions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,16 @@ keys = sa.Table(
     sa.Column("origin", sa.String, nullable=False),
     sa.Column("protection_level", sa.String, nullable=False),
     sa.Column("delete_at", _UtcTime, index=True),
+    sa.Column("instance_id", sa.String, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("policy", sa.String, nullable=False),
+    sa.Column("deletion_protected", sa.Boolean, nullable=False),
+    sa.Column("deletion_protection_description", sa.String, nullable=False),
+    sa.Column("rotation_seconds", sa.Integer),
+    sa.Column("material_expires_at", _UtcTime),
+    sa.Column("material_digest", sa.LargeBinary, nullable=False),
+    sa.Column("import_secret", sa.LargeBinary, nullable=False),
+    sa.Column("changes_at", _UtcTime, index=True),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Index("kms_keys_by_age", "account_id", "region", "created_at", "key_id"),
 )
@@ -90,7 +100,7 @@ aliases = sa.Table(
 SCHEMA = Schema(
     metadata,
     revisions=Path(__file__).parent / "revisions",
-    head="0001",
+    head="0002",
     version_table="kms_schema_version",
     oldest_table="kms_keys",
 )
@@ -110,6 +120,16 @@ def key_row(key: Key) -> dict[str, Any]:
         "origin": key.origin,
         "protection_level": key.protection_level,
         "delete_at": key.delete_at,
+        "instance_id": key.instance_id,
+        "tags": dict(key.tags),
+        "policy": key.policy,
+        "deletion_protected": key.deletion_protected,
+        "deletion_protection_description": key.deletion_protection_description,
+        "rotation_seconds": key.rotation_interval and int(key.rotation_interval.total_seconds()),
+        "material_expires_at": key.material_expires_at,
+        "material_digest": key.material_digest,
+        "import_secret": key.import_secret,
+        "changes_at": key.changes_at,
         "revision": key.revision,
     }
 
@@ -155,5 +175,14 @@ def key_from_rows(scope: Scope, rows: Sequence[sa.Row[Any]]) -> Key:
         origin=row.origin,
         protection_level=row.protection_level,
         delete_at=row.delete_at,
+        instance_id=row.instance_id,
+        tags=row.tags,
+        policy=row.policy,
+        deletion_protected=row.deletion_protected,
+        deletion_protection_description=row.deletion_protection_description,
+        rotation_interval=row.rotation_seconds and timedelta(seconds=row.rotation_seconds),
+        material_expires_at=row.material_expires_at,
+        material_digest=row.material_digest,
+        import_secret=row.import_secret,
         revision=row.revision,
     )

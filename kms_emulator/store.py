@@ -38,6 +38,9 @@ class KeyStore(Protocol):
     async def erase_due(self, now: datetime) -> int:
         """Forget keys past their deletion date, material and aliases too. Returns how many."""
 
+    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
+        """The keys that time has changed, or will have by then (`Key.changes_at`)."""
+
     async def alias(self, scope: Scope, name: str) -> Alias | None: ...
 
     async def list_aliases(
@@ -66,6 +69,7 @@ class MemoryKeyStore:
         self._order: dict[Scope, list[tuple[datetime, str]]] = {}
         self._aliases: dict[Scope, dict[str, Alias]] = {}
         self._due: dict[tuple[Scope, str], datetime] = {}
+        self._changing: dict[tuple[Scope, str], datetime] = {}
 
     async def get(self, scope: Scope, key_id: str) -> Key | None:
         return self._keys.get((scope, key_id))
@@ -99,6 +103,9 @@ class MemoryKeyStore:
         for place in due:
             self._forget(self._keys[place])
         return len(due)
+
+    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
+        return tuple(self._keys[place] for place, at in self._changing.items() if at <= now)
 
     async def alias(self, scope: Scope, name: str) -> Alias | None:
         return self._aliases.get(scope, {}).get(name)
@@ -142,14 +149,16 @@ class MemoryKeyStore:
         self._keys[place] = key
         for version in key.versions:
             self._versions[key.scope, version.id] = key.id
-        if key.delete_at is None:
-            self._due.pop(place, None)
-        else:
-            self._due[place] = key.delete_at
+        for dates, at in ((self._due, key.delete_at), (self._changing, key.changes_at)):
+            if at is None:
+                dates.pop(place, None)
+            else:
+                dates[place] = at
 
     def _forget(self, key: Key) -> None:
         place = (key.scope, key.id)
         del self._keys[place], self._due[place]
+        self._changing.pop(place, None)
         self._order[key.scope].remove((key.created_at, key.id))
         for version in key.versions:
             del self._versions[key.scope, version.id]

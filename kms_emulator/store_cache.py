@@ -51,6 +51,9 @@ class CachingKeyStore:
     ) -> Page[Alias]:
         return await self._inner.list_aliases(scope, key_id=key_id, offset=offset, limit=limit)
 
+    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
+        return await self._inner.changing_by(now)
+
     async def scopes(self) -> tuple[Scope, ...]:
         return await self._inner.scopes()
 

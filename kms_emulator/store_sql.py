@@ -114,6 +114,15 @@ class SqlKeyStore:
             await self._read(_truncate_log)
         return erased
 
+    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
+        owner = (keys.c.account_id, keys.c.region, keys.c.key_id)
+        wanted = _WHOLE_KEYS.where(keys.c.changes_at <= now).order_by(
+            *owner, key_versions.c.position
+        )
+        rows = await self._read(lambda connection: connection.execute(wanted).all())
+        whole = groupby(rows, key=lambda row: (row.account_id, row.region, row.key_id))
+        return tuple(key_from_rows(Scope(*place[:2]), list(group)) for place, group in whole)
+
     async def alias(self, scope: Scope, name: str) -> Alias | None:
         wanted = sa.select(aliases).where(*_within(aliases, scope), aliases.c.name == name)
         row = await self._read(lambda connection: connection.execute(wanted).one_or_none())

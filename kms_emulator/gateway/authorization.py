@@ -9,7 +9,7 @@ from typing import Final
 from kms_emulator.errors import NoPermissionError
 from kms_emulator.gateway.authentication import AuthMode
 from kms_emulator.gateway.product import Call, Resource
-from kms_emulator.ports import Authorizer, Caller, PrincipalKind
+from kms_emulator.ports import Authorizer, Caller, Decision, PrincipalKind
 
 logger = logging.getLogger(__name__)
 
@@ -36,17 +36,46 @@ class Permissions:
             "acs:CurrentTime": f"{call.time.isoformat()[:19]}Z",
         }
         for resource in resources:
-            allowed = await self._authorizer.allows(
-                call.caller, action, resource=resource.arn, context=context
-            )
-            if allowed:
+            refusal = await self._refusal(call.caller, resource, resource.action or action, context)
+            if refusal is None:
                 continue
             if self._mode == "strict":
-                raise NoPermissionError(_detail(call.caller, action))
+                raise NoPermissionError(refusal)
             logger.warning("%s on %s accepted although refused", action, resource.arn)
 
+    async def _refusal(
+        self, caller: Caller, resource: Resource, action: str, context: Mapping[str, str]
+    ) -> dict[str, str] | None:
+        """AccessDeniedDetail, or None for a permitted action.
 
-def _detail(caller: Caller, action: str) -> dict[str, str]:
+        Of the caller's policies and the resource's own, one has to allow and neither may deny
+        explicitly; a caller from another account needs both.
+        """
+        context = {**context, **resource.conditions}
+        by_identity = await self._authorizer.decide(
+            caller, action, resource=resource.arn, context=context
+        )
+        policy = resource.policy
+        if policy is None:
+            allowed, by_resource = by_identity is Decision.ALLOW, Decision.IMPLICIT_DENY
+        else:
+            by_resource = policy.decide(caller, action, context=context)
+            allows = [decision is Decision.ALLOW for decision in (by_identity, by_resource)]
+            allowed = any(allows) if policy.owner == caller.account_id else all(allows)
+        if by_resource is Decision.EXPLICIT_DENY:
+            return _detail(caller, action, Decision.EXPLICIT_DENY, policy_type="KeyPolicy")
+        if by_identity is Decision.EXPLICIT_DENY:
+            return _detail(caller, action, Decision.EXPLICIT_DENY)
+        return None if allowed else _detail(caller, action, Decision.IMPLICIT_DENY)
+
+
+def _detail(
+    caller: Caller,
+    action: str,
+    decision: Decision,
+    *,
+    policy_type: str = "AccountLevelIdentityBasedPolicy",
+) -> dict[str, str]:
     """AccessDeniedDetail, as RAM's access-denied pages show it."""
     of_user = caller.kind == "ram-user"
     return {
@@ -54,6 +83,6 @@ def _detail(caller: Caller, action: str) -> dict[str, str]:
         "AuthPrincipalType": _PRINCIPAL_TYPES[caller.kind],
         "AuthPrincipalDisplayName": caller.principal_id if of_user else caller.user_name,
         "AuthPrincipalOwnerId": caller.account_id,
-        "NoPermissionType": "ImplicitDeny",
-        "PolicyType": "AccountLevelIdentityBasedPolicy",
+        "NoPermissionType": decision.value,
+        "PolicyType": policy_type,
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from kms_emulator.errors import InvalidParameterError, MissingParameterError, NotBuiltError
-from kms_emulator.ports import Access, Caller
+from kms_emulator.ports import Access, Caller, Decision
 
 ServiceT = TypeVar("ServiceT")
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -30,13 +30,30 @@ class Call:
     user_agent: str
 
 
+class ResourcePolicy(Protocol):
+    """A policy that hangs on a resource and may let in callers of other accounts."""
+
+    @property
+    def owner(self) -> str:
+        """The account id of the resource."""
+
+    def decide(self, caller: Caller, action: str, /, *, context: Mapping[str, str]) -> Decision: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Something a permission is about, in RAM's and ActionTrail's words."""
+    """Something a permission is about, in RAM's and ActionTrail's words.
+
+    `action` stands in for the RAM action of the operation where that differs by resource.
+    `conditions` are condition keys of its own, such as its tags.
+    """
 
     arn: str
     type: str
     name: str
+    action: str | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    policy: ResourcePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +94,14 @@ class Operation(Generic[ServiceT, RequestT, SubjectT]):
         except ValidationError as error:
             place = error.errors(include_url=False, include_context=False)[0]["loc"]
             name = str(place[0])
-            if not parameters.get(name):
+            listed = any(given.startswith(f"{name}.") for given in parameters)  # Name.1, Name.2
+            if not listed and not parameters.get(name):
                 raise MissingParameterError(name) from None
             raise InvalidParameterError(name) from None
 
-    def recordable(self) -> tuple[str, ...]:
+    def recordable(self) -> frozenset[str]:
         """The parameters an audit record may show: known to the model and not secret."""
-        return tuple(
+        return frozenset(
             field.alias or name
             for name, field in self.request.model_fields.items()
             if not any(isinstance(mark, Secret) for mark in field.metadata)

@@ -52,7 +52,7 @@ class _Address:
     action: str
     product: Product | None = None
     operation: Operation[Any, Any, Any] | None = None
-    recordable: tuple[str, ...] = ()
+    recordable: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -194,7 +194,6 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
     address, found, error = exchange.address, exchange.found, exchange.error
     operation = address.operation
     resource = found.resources[0] if found and found.resources else None
-    shown = exchange.parameters
     return CallRecord(
         request_id=call.request_id,
         time=call.time,
@@ -207,7 +206,12 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
         source_ip=call.source_ip,
         user_agent=call.user_agent[:_RECORDED_VALUE],
         host=call.host[:_RECORDED_VALUE],
-        parameters={n: shown[n][:_RECORDED_VALUE] for n in address.recordable if n in shown},
+        # What is numbered (Tag.1.Key) is recordable by its first word.
+        parameters={
+            name: value[:_RECORDED_VALUE]
+            for name, value in exchange.parameters.items()
+            if name.partition(".")[0] in address.recordable
+        },
         http_status=exchange.status,
         resource_type=resource.type if resource else None,
         resource_name=resource.name if resource else None,

@@ -9,18 +9,41 @@ from collections.abc import Callable, Mapping
 from secrets import token_bytes as system_token_bytes
 
 from kms_emulator.gateway.product import Product
-from kms_emulator.operations import aliases, crypto_operations, keys, unbuilt
+from kms_emulator.operations import (
+    aliases,
+    asymmetric_operations,
+    crypto_operations,
+    data_keys,
+    imports,
+    keys,
+    policies,
+    service,
+    tags,
+    unbuilt,
+    versions,
+)
 from kms_emulator.operations.kms import Kms, Row
 from kms_emulator.ports import Clock
 from kms_emulator.service.aliases import Aliases
+from kms_emulator.service.asymmetric_operations import AsymmetricOperations
 from kms_emulator.service.crypto_operations import CryptoOperations
+from kms_emulator.service.imports import Imports
 from kms_emulator.service.keys import Keys
+from kms_emulator.service.rotation import Rotation
+from kms_emulator.service.tags import Tags
 from kms_emulator.store import KeyStore
 
 OPERATIONS: tuple[Row, ...] = (
     *keys.ROWS,
+    *versions.ROWS,
+    *imports.ROWS,
     *crypto_operations.ROWS,
+    *data_keys.ROWS,
+    *asymmetric_operations.ROWS,
     *aliases.ROWS,
+    *tags.ROWS,
+    *policies.ROWS,
+    *service.ROWS,
     *unbuilt.ROWS,
 )
 
@@ -28,9 +51,11 @@ _STATUSES: Mapping[str, int] = {
     "DryRunOperationError": 412,
     "Forbidden.AccessKey": 403,
     "Forbidden.AliasNotFound": 404,
+    "Forbidden.DKMSInstanceNotFound": 404,
     "Forbidden.KeyNotFound": 404,
     "Forbidden.KeyVersionNotFound": 404,
     "Forbidden.NoPermission": 403,
+    "Rejected.DeletionProtection": 409,
     "Rejected.Disabled": 409,
     "Rejected.PendingDeletion": 409,
     "Rejected.PendingImport": 409,
@@ -55,7 +80,15 @@ def kms_of(
 ) -> Kms:
     """The domain over a store."""
     all_keys = Keys(store, now=now, token_bytes=token_bytes)
-    return Kms(all_keys, CryptoOperations(token_bytes=token_bytes), Aliases(store, all_keys))
+    return Kms(
+        keys=all_keys,
+        rotation=Rotation(all_keys, now=now),
+        imports=Imports(all_keys, now=now, token_bytes=token_bytes),
+        tags=Tags(all_keys),
+        crypto=CryptoOperations(token_bytes=token_bytes),
+        asymmetric=AsymmetricOperations(),
+        aliases=Aliases(store, all_keys),
+    )
 
 
 def kms_product(kms: Kms) -> Product:

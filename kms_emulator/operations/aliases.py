@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator import schemas
 from kms_emulator.gateway.product import Call, Found, Resource
 from kms_emulator.keys import Alias, Key, Scope
 from kms_emulator.operations.kms import (
@@ -17,6 +16,8 @@ from kms_emulator.operations.kms import (
     row,
     scope_of,
 )
+from kms_emulator.schemas import aliases as schemas
+from kms_emulator.schemas.fields import KeyPageRequest
 
 AliasAndKey = tuple[Alias, Key]
 
@@ -80,9 +81,7 @@ async def list_aliases(
     return schemas.alias_page(page, request)
 
 
-async def list_aliases_by_key_id(
-    kms: Kms, request: schemas.KeyPageRequest, key: Key
-) -> dict[str, Any]:
+async def list_aliases_by_key_id(kms: Kms, request: KeyPageRequest, key: Key) -> dict[str, Any]:
     page = await kms.aliases.list(
         key.scope, key=key, page=request.page_number, size=request.page_size
     )
@@ -107,7 +106,7 @@ ROWS: tuple[Row, ...] = (
         access="Read",
     ),
     row(
-        schemas.KeyPageRequest,
+        KeyPageRequest,
         find_key_by_id,
         list_aliases_by_key_id,
         name="ListAliasesByKeyId",

@@ -6,23 +6,18 @@ from kms_emulator.gateway.product import not_built
 from kms_emulator.operations.kms import Row
 
 _READS = """
-    AsymmetricDecrypt AsymmetricEncrypt AsymmetricSign AsymmetricVerify BatchGetSecretValue
-    DescribeAccountKmsStatus DescribeApplicationAccessPoint DescribeNetworkRule DescribePolicy
-    DescribeSecret ExportDataKey GenerateAndExportDataKey GenerateMac GetChallenge GetClientKey
-    GetDefaultKmsInstance GetKeyPolicy GetKmsInstance GetKmsInstanceQuotaInfos GetManagedDataKey
-    GetParametersForImport GetPublicKey GetRandomPassword GetSecretPolicy GetSecretValue
+    BatchGetSecretValue DescribeApplicationAccessPoint DescribeNetworkRule DescribePolicy
+    DescribeSecret GetChallenge GetClientKey GetDefaultKmsInstance GetKmsInstance
+    GetKmsInstanceQuotaInfos GetManagedDataKey GetRandomPassword GetSecretPolicy GetSecretValue
     ListApplicationAccessPoints ListClientKeys ListKmsInstances ListManagedDataKeyVersions
-    ListNetworkRules ListPolicies ListResourceTags ListSecretVersionIds ListSecrets
-    ListTagResources ReEncrypt VerifyMac
+    ListNetworkRules ListSecretVersionIds ListSecrets
 """
 _WRITES = """
-    ConnectKmsInstance CreateApplicationAccessPoint CreateClientKey CreateKeyVersion
-    CreateNetworkRule CreatePolicy CreateSecret DeleteApplicationAccessPoint DeleteClientKey
-    DeleteKeyMaterial DeleteNetworkRule DeletePolicy DeleteSecret ImportKeyMaterial OpenKmsService
-    PutSecretValue ReleaseKmsInstance RestoreSecret RotateSecret SetDeletionProtection SetKeyPolicy
-    SetSecretPolicy TagResource TagResources UntagResource UntagResources
-    UpdateApplicationAccessPoint UpdateKmsInstanceBindVpc UpdateNetworkRule UpdatePolicy
-    UpdateRotationPolicy UpdateSecret UpdateSecretRotationPolicy UpdateSecretVersionStage
+    ConnectKmsInstance CreateApplicationAccessPoint CreateClientKey CreateNetworkRule
+    CreatePolicy CreateSecret DeleteApplicationAccessPoint DeleteClientKey DeleteNetworkRule
+    DeletePolicy DeleteSecret PutSecretValue ReleaseKmsInstance RestoreSecret RotateSecret
+    SetSecretPolicy UpdateApplicationAccessPoint UpdateKmsInstanceBindVpc UpdateNetworkRule
+    UpdatePolicy UpdateSecret UpdateSecretRotationPolicy UpdateSecretVersionStage
 """
 
 ROWS: tuple[Row, ...] = (

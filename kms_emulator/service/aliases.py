@@ -10,8 +10,9 @@ from kms_emulator.errors import (
     AliasNotFoundError,
     StaleWriteError,
 )
-from kms_emulator.keys import Alias, Key, Page, Scope, advance
+from kms_emulator.keys import Alias, Key, Page, Scope
 from kms_emulator.service.keys import Keys
+from kms_emulator.states import advance
 from kms_emulator.store import KeyStore
 
 
@@ -31,7 +32,7 @@ class Aliases:
 
     async def create(self, key: Key, name: str) -> None:
         advance("CreateAlias", key.state)
-        await self._keys.erase_due()  # a key that is gone holds no name
+        await self._keys.catch_up()  # a key that is gone holds no name
         try:
             await self._store.add_alias(Alias(key.scope, name, key.id))
         except AliasExistsError:
@@ -55,7 +56,7 @@ class Aliases:
         self, scope: Scope, *, key: Key | None = None, page: int, size: int
     ) -> Page[Alias]:
         """By name; `page` counts from 1."""
-        await self._keys.erase_due()
+        await self._keys.catch_up()
         return await self._store.list_aliases(
             scope, key_id=key.id if key else None, offset=(page - 1) * size, limit=size
         )

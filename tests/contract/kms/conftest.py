@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,12 +23,14 @@ import pytest
 import uvicorn
 
 from kms_emulator.app import KmsSettings, create_app, open_store
+from kms_emulator.crypto.asymmetric import new_rsa_key, public_der
 from kms_emulator.ports import (
     ROOT_ACCESS_KEY,
     ROOT_ACCOUNT_ID,
     AccessKey,
     Caller,
     CallRecord,
+    Decision,
     KnownAccessKeys,
 )
 from kms_emulator.store import KeyStore, MemoryKeyStore
@@ -79,6 +83,78 @@ class Reply:
         return self.body.get("Code")
 
 
+HELLO = b64encode(b"hello").decode()
+SHA = b64encode(bytes(32)).decode()
+PUBLIC_KEY = b64encode(public_der(new_rsa_key(2048))).decode()
+
+
+@dataclass
+class Subject:
+    """A key, and everything that operations want to know about it."""
+
+    key_id: str
+    version_id: str
+    alias: str
+    blob: str = ""
+    token: str = ""
+    wrapped: str = ""
+
+    def parameters(self, operation: str) -> dict[str, str]:
+        version = {"KeyVersionId": self.version_id}
+        wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+        export = {"PublicKeyBlob": PUBLIC_KEY, **wrapping}
+        where = {"RegionId": "cn-hangzhou", "ResourceType": "key"}
+        oaep = {**version, "Algorithm": "RSAES_OAEP_SHA_256"}
+        ecdsa = {**version, "Algorithm": "ECDSA_SHA_256", "Digest": SHA}
+        mac = {"Algorithm": "HMAC_SHA_256", "Message": HELLO}
+        owner = [f"acs:ram::{ROOT_ACCOUNT_ID}:*"]
+        policy = {
+            "Version": "1",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"RAM": owner},
+                    "Action": "kms:*",
+                    "Resource": "*",
+                }
+            ],
+        }
+        blob = {"CiphertextBlob": self.blob}
+        return {"KeyId": self.key_id} | {
+            "Decrypt": blob,
+            "ExportDataKey": {**blob, **export},
+            "GenerateAndExportDataKey": export,
+            "ReEncrypt": {**blob, "DestinationKeyId": self.key_id},
+            "Encrypt": {"Plaintext": HELLO},
+            "AsymmetricEncrypt": {**oaep, "Plaintext": HELLO},
+            "AsymmetricDecrypt": {**oaep, **blob},
+            "AsymmetricSign": ecdsa,
+            "AsymmetricVerify": {**ecdsa, "Value": SHA},
+            "GetPublicKey": version,
+            "DescribeKeyVersion": version,
+            "GenerateMac": mac,
+            "VerifyMac": {**mac, "Mac": SHA},
+            "ScheduleKeyDeletion": {"PendingWindowInDays": "7"},
+            "SetDeletionProtection": {"EnableDeletionProtection": "True"},
+            "CreateAlias": {"AliasName": f"alias/{uuid4()}"},
+            "UpdateAlias": {"AliasName": self.alias},
+            "DeleteAlias": {"AliasName": self.alias},
+            "UpdateKeyDescription": {"Description": "new"},
+            "UpdateRotationPolicy": {"EnableAutomaticRotation": "False"},
+            "GetParametersForImport": wrapping,
+            "ImportKeyMaterial": {
+                "EncryptedKeyMaterial": self.wrapped,
+                "ImportToken": self.token,
+            },
+            "TagResource": {"Tags": '[{"TagKey":"a","TagValue":"b"}]'},
+            "UntagResource": {"TagKeys": '["a"]'},
+            "TagResources": {**where, "ResourceId.1": self.key_id, "Tag.1.Key": "a"},
+            "UntagResources": {**where, "ResourceId.1": self.key_id, "TagKey.1": "a"},
+            "ListTagResources": {**where, "ResourceId.1": self.key_id},
+            "SetKeyPolicy": {"Policy": json.dumps(policy)},
+        }.get(operation, {})
+
+
 @dataclass
 class World:
     """The emulator and everything it asks of its surroundings."""
@@ -88,6 +164,7 @@ class World:
     session: ClassVar[AccessKey] = SESSION
     stranger: ClassVar[AccessKey] = STRANGER
     inactive: ClassVar[AccessKey] = INACTIVE
+    subject: ClassVar[type[Subject]] = Subject
 
     store: KeyStore
     client: httpx.Client
@@ -103,10 +180,11 @@ class World:
     async def record(self, call: CallRecord, /) -> None:
         self.records.append(call)
 
-    async def allows(
+    async def decide(
         self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
-    ) -> bool:
-        return (caller.user_name, action) not in self.refused
+    ) -> Decision:
+        refused = (caller.user_name, action) in self.refused
+        return Decision.IMPLICIT_DENY if refused else Decision.ALLOW
 
     def now(self) -> datetime:
         return self.time

@@ -5,29 +5,73 @@ from __future__ import annotations
 import pytest
 
 from kms_emulator.errors import KeyStateError
-from kms_emulator.keys import STATE_TABLE, KeyState, advance
+from kms_emulator.keys import KeyState
+from kms_emulator.states import STATE_TABLE, advance
 
 E, D, P, I = KeyState  # noqa: E741 - the columns of the public table
 DISABLED, DELETION = "Rejected.Disabled", "Rejected.PendingDeletion"
 IMPORT, MODIFIED = "Rejected.PendingImport", "Rejected.StateModifiedFailed"
 
+USES = (E, DISABLED, DELETION, IMPORT)
+READS = (E, D, P, I)
+WRITES = (E, D, DELETION, I)
+
 MATRIX: dict[str, tuple[KeyState | str, ...]] = {
-    "Encrypt": (E, DISABLED, DELETION, IMPORT),
-    "Decrypt": (E, DISABLED, DELETION, IMPORT),
-    "GenerateDataKey": (E, DISABLED, DELETION, IMPORT),
-    "GenerateDataKeyWithoutPlaintext": (E, DISABLED, DELETION, IMPORT),
+    **dict.fromkeys(
+        [
+            "Encrypt",
+            "Decrypt",
+            "ReEncrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "GenerateAndExportDataKey",
+            "ExportDataKey",
+            "AsymmetricEncrypt",
+            "AsymmetricDecrypt",
+            "AsymmetricSign",
+            "AsymmetricVerify",
+            "GetPublicKey",
+            "GenerateMac",
+            "VerifyMac",
+            "CreateKeyVersion",
+            "UpdateRotationPolicy",
+        ],
+        USES,
+    ),
+    **dict.fromkeys(
+        [
+            "DeleteAlias",
+            "ListAliasesByKeyId",
+            "DescribeKey",
+            "ListKeyVersions",
+            "DescribeKeyVersion",
+            "ListResourceTags",
+            "ListTagResources",
+            "GetParametersForImport",
+            "GetKeyPolicy",
+            "SetKeyPolicy",
+        ],
+        READS,
+    ),
+    **dict.fromkeys(
+        [
+            "UpdateAlias",
+            "UpdateKeyDescription",
+            "SetDeletionProtection",
+            "TagResource",
+            "UntagResource",
+            "TagResources",
+            "UntagResources",
+        ],
+        WRITES,
+    ),
     "EnableKey": (E, E, MODIFIED, MODIFIED),
     "DisableKey": (D, D, MODIFIED, MODIFIED),
     "ScheduleKeyDeletion": (P, P, MODIFIED, P),
     "CancelKeyDeletion": (MODIFIED, MODIFIED, E, MODIFIED),
     "CreateAlias": (E, D, MODIFIED, I),
-    "UpdateAlias": (E, D, DELETION, I),
-    "DeleteAlias": (E, D, P, I),
-    "ListAliasesByKeyId": (E, D, P, I),
-    "DescribeKey": (E, D, P, I),
-    "UpdateKeyDescription": (E, D, DELETION, I),
-    "ListKeyVersions": (E, D, P, I),
-    "DescribeKeyVersion": (E, D, P, I),
+    "ImportKeyMaterial": (E, D, MODIFIED, E),
+    "DeleteKeyMaterial": (I, I, P, I),
 }
 
 

@@ -20,6 +20,7 @@ from kms_emulator.ports import (
     ROOT_ACCOUNT_ID,
     Caller,
     CallRecord,
+    Decision,
     KnownAccessKeys,
 )
 from kms_emulator.store import MemoryKeyStore
@@ -42,11 +43,12 @@ class Trail:
             raise OSError("disk full")
         self.records.append(call)
 
-    async def allows(
+    async def decide(
         self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
-    ) -> bool:
+    ) -> Decision:
         self.asked.append((action, resource, context))
-        return action not in self.refuse and resource not in self.refuse
+        refused = action in self.refuse or resource in self.refuse
+        return Decision.IMPLICIT_DENY if refused else Decision.ALLOW
 
 
 async def explode(_service: Any, _request: NoParameters, _subject: None) -> dict[str, Any]:
@@ -157,13 +159,13 @@ async def test_a_failed_call_is_recorded_and_not_billed(off: Gate) -> None:
 async def test_calls_on_nothing_known_are_recorded_too(off: Gate) -> None:
     await off.call("NoSuchAction" * 100)
     await off.call("ListKeys", Version="1999-01-01")
-    await off.call("ReEncrypt")
+    await off.call("CreateSecret")
     await off.call("ListKeys", RegionId="cn-nowhere")
     seen = [(r.product, r.action[:12], r.http_status, r.error_code) for r in off.trail.records]
     assert seen == [
         ("Kms", "NoSuchAction", 404, "InvalidAction.NotFound"),
         ("", "ListKeys", 400, "InvalidVersion"),
-        ("Kms", "ReEncrypt", 400, "UnsupportedOperation.NotBuilt"),
+        ("Kms", "CreateSecret", 400, "UnsupportedOperation.NotBuilt"),
         ("Kms", "ListKeys", 404, "InvalidRegionId.NotFound"),
     ]
     assert max(len(record.action) for record in off.trail.records) <= 128

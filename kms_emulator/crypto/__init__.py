@@ -1,0 +1,1 @@
+"""The primitives. The only package here that touches `cryptography`."""
