@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
 from kms_emulator.gateway.authorization import Permissions
@@ -69,10 +70,23 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         now=now,
         default_region=settings.default_region,
     )
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = _Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.gateway = gateway
     app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
     app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
     return app
+
+
+class _Emulator(FastAPI):
+    """A signed call goes to `/`, as all but all of them do, and meets no router on its way."""
+
+    gateway: RpcGateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/":
+            await self.gateway(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 async def healthz() -> dict[str, str]:

@@ -5,7 +5,7 @@ is acknowledged, so that a killed process loses nothing that it answered for.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +15,10 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Float,
     Index,
+    Insert,
     Integer,
     LargeBinary,
     MetaData,
@@ -137,6 +139,21 @@ class Database:
         if self._engine.dialect.name == "sqlite":
             return sqlite.insert(table)
         return postgresql.insert(table)
+
+    def prepared(self, statement: Insert, columns: Sequence[str]) -> str:
+        """The insert in its driver's own words, which takes its values in the order of `columns`.
+
+        For the one path where every microsecond counts.
+        """
+        dialect: Dialect = (
+            sqlite.dialect(paramstyle="qmark")
+            if self._engine.dialect.name == "sqlite"
+            else postgresql.psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        )
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        if tuple(compiled.positiontup or ()) != tuple(columns):
+            raise ValueError(f"the table has its columns in another order than {columns}")
+        return str(compiled)
 
     def _in_one(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:

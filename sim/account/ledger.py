@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from kms_emulator.ports import CallRecord
 from sim.account.database import Database, events, usage
-from sim.account.trail import event_row
+from sim.account.trail import EVENT_COLUMNS, event_row
 
 UsageKey = tuple[str, str, int, str, str, str, str]
 
@@ -27,6 +27,15 @@ class Ledger:
         self._database = database
         self._pending: list[tuple[CallRecord, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._add_events = database.prepared(events.insert().inline(), EVENT_COLUMNS)
+        add_usage = database.insert(usage)
+        self._add_usage = database.prepared(
+            add_usage.on_conflict_do_update(
+                index_elements=list(_USAGE_COLUMNS),
+                set_={"calls": usage.c.calls + add_usage.excluded.calls},
+            ),
+            (*_USAGE_COLUMNS, "calls"),
+        )
 
     async def record(self, call: CallRecord) -> None:
         """Returns when the call is committed; raises what the database raised."""
@@ -53,22 +62,14 @@ class Ledger:
         self._writer = None
 
     def _write(self, calls: Sequence[CallRecord], connection: Connection) -> None:
-        connection.execute(events.insert(), [event_row(call) for call in calls])
+        rows = [event_row(call) for call in calls]
+        connection.exec_driver_sql(self._add_events, rows)
         counts = Counter(_usage_key(call) for call in calls if call.billable is not None)
         if not counts:
             return
-        statement = self._database.insert(usage)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(_USAGE_COLUMNS),
-                set_={"calls": usage.c.calls + statement.excluded.calls},
-            ),
-            # In one order in every process, so that no two of them wait for each other.
-            [
-                dict(zip(_USAGE_COLUMNS, key, strict=True)) | {"calls": calls}
-                for key, calls in sorted(counts.items())
-            ],
-        )
+        # In one order in every process, so that no two of them wait for each other.
+        sums = [(*key, calls) for key, calls in sorted(counts.items())]
+        connection.exec_driver_sql(self._add_usage, sums)
 
 
 def _usage_key(call: CallRecord) -> UsageKey:

@@ -38,17 +38,21 @@ class Trail:
         return await self._database.run(work)
 
 
-def event_row(call: CallRecord) -> dict[str, Any]:
-    """One row of the table `events`."""
-    return {
-        "account_id": call.caller.account_id,
-        "time": call.time.timestamp(),
-        "service": call.product,
-        "name": _indexed(call.action, 64),
-        "user_name": call.caller.user_name,
-        "resource_name": _indexed(call.resource_name or "", 256),
-        "body": orjson.dumps(event(call)),
-    }
+EVENT_COLUMNS = ("account_id", "time", "service", "name", "user_name", "resource_name", "body")
+EventRow = tuple[str, float, str, str, str, str, bytes]
+
+
+def event_row(call: CallRecord) -> EventRow:
+    """One row of the table `events`, as `EVENT_COLUMNS` say."""
+    return (
+        call.caller.account_id,
+        call.time.timestamp(),
+        call.product,
+        _indexed(call.action, 64),
+        call.caller.user_name,
+        _indexed(call.resource_name or "", 256),
+        orjson.dumps(event(call)),
+    )
 
 
 def _indexed(text: str, limit: int) -> str:
