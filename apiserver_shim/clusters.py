@@ -11,6 +11,7 @@ from typing import Protocol
 
 from apiserver_shim.encryption import config
 from apiserver_shim.encryption.live import LiveEncryption
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
 from apiserver_shim.errors import EncryptionConfigError, TransformError
 from apiserver_shim.objects.admission import NamespaceAdmission
@@ -92,9 +93,8 @@ class ClusterEncryption:
         self._path = path
         self._live = LiveEncryption(
             path,
-            now=shared.now,
+            Runtime(shared.now, token_bytes=shared.token_bytes),
             reload_interval=shared.reload_seconds,
-            token_bytes=shared.token_bytes,
         )
         self.transformers = self._live.transformers
         self.opened = asyncio.Event()

@@ -4,6 +4,7 @@
 because operators search for it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -86,7 +87,39 @@ class ReadableError(ShimError):
 
 
 class TransformError(ShimError):
-    """A value could not be sealed or opened; ``message`` is upstream's inner text."""
+    """A value could not be sealed or opened; ``message`` is upstream's inner text.
+
+    ``code`` is the gRPC code that a KMS plugin answered, "" when it was not that.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CorruptObjectError(TransformError):
+    """An object that cannot be opened or decoded, on a server that may delete it unread."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(
+            f"StorageError: corrupt object, Code: 7, Key: {key}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: {reason}"
+        )
+
+
+class UnreadableListError(ShimError):
+    """A list with corrupt objects, on a server that may delete them unread.
+
+    ``failures`` are pairs of etcd key and message, a hundred at most; then ``truncated`` is set.
+    """
+
+    def __init__(
+        self, resource: str, failures: Sequence[tuple[str, str]], *, truncated: bool
+    ) -> None:
+        super().__init__(f"failed to read one or more {resource} from the storage")
+        self.resource = resource
+        self.failures = tuple(failures)
+        self.truncated = truncated
 
 
 class DecodeError(ShimError):

@@ -1,16 +1,20 @@
-"""The primitives, on bytes: AES-GCM, AES-CBC and the extended-nonce AES-GCM of KMS v2.
+"""The primitives, on bytes: AES-GCM, AES-CBC, secretbox, and KMS v2's extended-nonce AES-GCM.
 
 Error texts are those of Go's crypto packages and of k8s.io/apiserver storage/value/encrypt/aes,
 because they reach the client inside a Status.
 """
 
 import hmac
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from apiserver_shim.errors import TransformError
+
+if TYPE_CHECKING:
+    from nacl.secret import SecretBox
 
 GcmCipher = AESGCM
 
@@ -20,6 +24,8 @@ SEED_SIZE = 32
 NONCE_SIZE = 12
 IV_SIZE = 16
 INFO_SIZE = 32
+SECRETBOX_KEY_SIZE = 32
+SECRETBOX_NONCE_SIZE = 24
 _TAG_SIZE = 16
 _BLOCK = 16
 _TOO_SHORT = "the stored data was shorter than the required size"
@@ -70,6 +76,31 @@ def open_cbc(key: bytes, sealed: bytes) -> bytes:
     if padded[-padding:] != bytes([padding]) * padding:
         raise TransformError("invalid padding on input")
     return padded[:-padding]
+
+
+def secretbox(key: bytes) -> "SecretBox":
+    """Return an XSalsa20-Poly1305 cipher (NaCl's secretbox)."""
+    from nacl.secret import SecretBox  # noqa: PLC0415 - libsodium, for the few that use it
+
+    return SecretBox(key)
+
+
+def seal_secretbox(cipher: "SecretBox", data: bytes, *, nonce: bytes) -> bytes:
+    """Return nonce | tag | ciphertext; there is no authenticated data besides."""
+    return bytes(cipher.encrypt(data, nonce))
+
+
+def open_secretbox(cipher: "SecretBox", sealed: bytes) -> bytes:
+    """Undo seal_secretbox; raises TransformError."""
+    from nacl.exceptions import CryptoError  # noqa: PLC0415
+
+    if len(sealed) < SECRETBOX_NONCE_SIZE + _TAG_SIZE:
+        raise TransformError(_TOO_SHORT)
+    try:
+        return cipher.decrypt(sealed)
+    except CryptoError:
+        # Upstream's words for a tag that does not fit.
+        raise TransformError("output array was not large enough for encryption") from None
 
 
 def derive_dek(seed: bytes, info: bytes) -> bytes:

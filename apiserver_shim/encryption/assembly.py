@@ -2,17 +2,22 @@
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 
-from apiserver_shim.encryption.aes import AesCbc, AesGcm, key_chain
-from apiserver_shim.encryption.config import EncryptionConfiguration, KmsProvider, Provider
+from apiserver_shim.encryption.config import (
+    EncryptionConfiguration,
+    KmsProvider,
+    NamedKey,
+    Provider,
+)
 from apiserver_shim.encryption.envelope_v1 import EnvelopeV1
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2
+from apiserver_shim.encryption.local_keys import key_chain
 from apiserver_shim.encryption.probes import Probe, ask_v1, ask_v2, combined, separate
 from apiserver_shim.encryption.provider import PluginV1, PluginV2
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import (
     Identity,
     KmsCheck,
@@ -20,24 +25,21 @@ from apiserver_shim.encryption.transformer import (
     Prefixed,
     Transformer,
 )
+from apiserver_shim.errors import EncryptionConfigError
 
+_NO_V1 = (
+    "KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 "
+    "instead.  Set --feature-gates=KMSv1=true to use the deprecated KMSv1 feature."
+)
 _TICK = 0.25  # seconds of real time between two looks at the clocks
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Time and randomness."""
-
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    token_bytes: Callable[[int], bytes]
 
 
 class Assembly:
     """One configuration at work. ``prime`` it before use, ``close`` it after."""
 
-    def __init__(self, configuration: EncryptionConfiguration, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, configuration: EncryptionConfiguration, runtime: Runtime) -> None:
+        """Raises EncryptionConfigError for what this release does not have."""
+        self._runtime = runtime
         self._plugins: list[PluginV1 | PluginV2] = []
         self._envelopes: list[EnvelopeV2] = []
         self._probes: list[Probe] = []
@@ -76,36 +78,48 @@ class Assembly:
             await plugin.close()
 
     def _link(self, provider: Provider) -> Prefixed:
-        token_bytes = self._sources.token_bytes
+        token_bytes = self._runtime.token_bytes
         if provider.kms is not None:
             return self._kms_link(provider.kms)
         if provider.aesgcm is not None:
-            keys = [(key.name, base64.b64decode(key.secret)) for key in provider.aesgcm]
-            return Prefixed(b"k8s:enc:aesgcm:v1:", key_chain(keys, AesGcm, token_bytes))
+            return key_chain("aesgcm", _secrets(provider.aesgcm), token_bytes)
         if provider.aescbc is not None:
-            keys = [(key.name, base64.b64decode(key.secret)) for key in provider.aescbc]
-            return Prefixed(b"k8s:enc:aescbc:v1:", key_chain(keys, AesCbc, token_bytes))
+            return key_chain("aescbc", _secrets(provider.aescbc), token_bytes)
+        if provider.secretbox is not None:
+            return key_chain("secretbox", _secrets(provider.secretbox), token_bytes)
         return Prefixed(b"", Identity())
 
     def _kms_link(self, kms: KmsProvider) -> Prefixed:
-        now, monotonic = self._sources.now, self._sources.monotonic
-        token_bytes = self._sources.token_bytes
+        runtime = self._runtime
+        now, monotonic = runtime.now, runtime.monotonic
         prefix = f"k8s:enc:kms:{kms.api_version}:{kms.name}:".encode()
         if kms.api_version == "v1":
+            if not runtime.version.allows_kms_v1:
+                raise EncryptionConfigError(_NO_V1)
             v1 = PluginV1(kms.endpoint, timeout=kms.timeout)
             self._plugins.append(v1)
             self._v1_used = True
             self.patience += 4 * kms.timeout
             self._probes.append(Probe(ask_v1(kms.name, v1), now=now, monotonic=monotonic))
-            cache_size = kms.cache_size or 0
-            return Prefixed(prefix, EnvelopeV1(v1, cache_size=cache_size, token_bytes=token_bytes))
-        v2 = PluginV2(kms.endpoint, timeout=kms.timeout)
-        envelope = EnvelopeV2(kms.name, v2, now=now, monotonic=monotonic, token_bytes=token_bytes)
+            v1_envelope = EnvelopeV1(
+                v1,
+                cache_size=kms.cache_size or 0,
+                token_bytes=runtime.token_bytes,
+                metrics=runtime.metrics.envelope,
+            )
+            return Prefixed(prefix, v1_envelope)
+        called = partial(runtime.metrics.envelope.called, kms.name)
+        v2 = PluginV2(kms.endpoint, timeout=kms.timeout, called=called)
+        envelope = EnvelopeV2(kms.name, v2, runtime)
         self._plugins.append(v2)
         self._envelopes.append(envelope)
         self.patience += 2 * kms.timeout
         self._probes.append(Probe(ask_v2(envelope), now=now, monotonic=monotonic))
         return Prefixed(prefix, envelope)
+
+
+def _secrets(keys: Sequence[NamedKey]) -> list[tuple[str, bytes]]:
+    return [(key.name, base64.b64decode(key.secret)) for key in keys]
 
 
 async def _keep_polling(envelope: EnvelopeV2) -> None:

@@ -12,6 +12,7 @@ from apiserver_shim.encryption import aead
 from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.encryption.transformer import joined
 from apiserver_shim.errors import TransformError
+from apiserver_shim.metrics import EnvelopeMetrics, Metrics
 
 TokenBytes = Callable[[int], bytes]
 
@@ -53,15 +54,25 @@ class DekReader:
 class EnvelopeV1:
     """Seals under fresh DEKs; keeps the last ``cache_size`` for reading, none if negative."""
 
-    def __init__(self, wrapper: KeyWrapper, *, cache_size: int, token_bytes: TokenBytes) -> None:
+    def __init__(
+        self,
+        wrapper: KeyWrapper,
+        *,
+        cache_size: int,
+        token_bytes: TokenBytes,
+        metrics: EnvelopeMetrics | None = None,
+    ) -> None:
         self._wrapper = wrapper
+        self._metrics = metrics or Metrics().envelope
         self._cache_size = cache_size
         self._token_bytes = token_bytes
         self._readers: OrderedDict[bytes, DekReader] = OrderedDict()
         self._unwrapping = SingleFlight[bytes, DekReader]()
 
     async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:
-        dek = self._token_bytes(aead.DEK_SIZE)
+        self._metrics.arrived("to_storage")
+        with self._metrics.key_generations.time():
+            dek = self._token_bytes(aead.DEK_SIZE)
         wrapped = await self._wrapper.encrypt(dek)
         if len(wrapped) > _LONGEST:
             raise TransformError(f"encrypted DEK is {len(wrapped)} bytes, more than {_LONGEST}")
@@ -71,6 +82,7 @@ class EnvelopeV1:
         return len(wrapped).to_bytes(_LENGTH, "big") + wrapped + sealed
 
     async def from_storage(self, data: bytes, authenticated_data: bytes) -> tuple[bytes, bool]:
+        self._metrics.arrived("from_storage")
         end = _LENGTH + int.from_bytes(data[:_LENGTH], "big")
         if len(data) < _LENGTH or len(data) < end:
             raise TransformError(
@@ -80,6 +92,8 @@ class EnvelopeV1:
         wrapped = data[_LENGTH:end]
         reader = self._readers.get(wrapped)
         if reader is None:
+            if self._cache_size > 0:
+                self._metrics.cache_misses.inc()
             reader = await self._unwrapping.run(wrapped, lambda: self._unwrap(wrapped))
         else:
             self._readers.move_to_end(wrapped)
@@ -97,3 +111,4 @@ class EnvelopeV1:
         self._readers.move_to_end(wrapped)
         while len(self._readers) > self._cache_size:
             self._readers.popitem(last=False)
+        self._metrics.dek_cache_fill.set(len(self._readers) / self._cache_size)

@@ -5,7 +5,7 @@ Upstream: k8s.io/apiserver storage/value/encrypt/envelope/kmsv2 and server/optio
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -15,16 +15,14 @@ from google.protobuf.message import DecodeError as ProtobufError
 from apiserver_shim.encryption import aead, seeds
 from apiserver_shim.encryption.elapsed import Elapsed
 from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.encryption.transformer import joined
 from apiserver_shim.errors import TransformError
 
-TokenBytes = Callable[[int], bytes]
-
 WRITE_TTL = timedelta(minutes=3)
 _POLL_HEALTHY = timedelta(seconds=60)
 _POLL_UNHEALTHY = timedelta(seconds=10)
-_VERSIONS = ("v2", "v2beta1")
 _NO_STATE = "got unexpected nil transformer"
 
 
@@ -76,31 +74,25 @@ class EnvelopeV2:
     overdue, the write polls first: a process that lived through that time would have done so.
     """
 
-    def __init__(
-        self,
-        name: str,
-        wrapper: SourceWrapper,
-        *,
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        token_bytes: TokenBytes,
-    ) -> None:
+    def __init__(self, name: str, wrapper: SourceWrapper, runtime: Runtime) -> None:
         self.name = name
         self._wrapper = wrapper
-        self._now = now
-        self._token_bytes = token_bytes
-        self._since_poll = Elapsed(now, monotonic)
+        self._now = runtime.now
+        self._token_bytes = runtime.token_bytes
+        self._versions = runtime.version.plugin_versions
+        self._metrics = runtime.metrics.envelope
+        self._since_poll = Elapsed(runtime.now, runtime.monotonic)
         self._poll_every: timedelta | None = None  # None: never polled
         self._polling = asyncio.Lock()
         self._state: _State | None = None
         self._version = ""
-        self._cache = seeds.SourceCache(now)
+        self._cache = seeds.SourceCache(runtime.now)
         self._unwrapping = SingleFlight[bytes, seeds.SourceReader]()
 
     async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:
         state = await self._writable_state()
         # Renewed on every write, so that the seed in use never drops out of the cache.
-        self._cache.put(state.cache_key, state.reader)
+        self._keep(state.cache_key, state.reader)
         sealed = aead.seal_extended(
             state.seed,
             data,
@@ -108,6 +100,7 @@ class EnvelopeV2:
             info=self._token_bytes(aead.INFO_SIZE),
             nonce=self._token_bytes(aead.NONCE_SIZE),
         )
+        self._metrics.key_id_used("to_storage", self.name, state.wrapped.key_id)
         obj = EncryptedObject(
             encrypted_data=sealed,
             key_id=state.wrapped.key_id,
@@ -130,10 +123,12 @@ class EnvelopeV2:
         key = seeds.cache_key(source_type, obj.encrypted_dek_source, obj.key_id, obj.annotations)
         reader = self._cache.get(key)
         if reader is None:
+            self._metrics.cache_misses.inc()
             wrapped = Wrapped(obj.encrypted_dek_source, obj.key_id, obj.annotations)
             reader = await self._unwrapping.run(
                 key, lambda: self._unwrap(key, source_type, wrapped)
             )
+        self._metrics.key_id_used("from_storage", self.name, obj.key_id)
         plaintext = reader.open(obj.encrypted_data, authenticated_data)
         stale = obj.key_id != state.wrapped.key_id or source_type != seeds.HKDF_SEED
         return plaintext, stale
@@ -167,8 +162,9 @@ class EnvelopeV2:
         faults: list[str] = []
         if status.healthz != "ok":
             faults.append(f"got unexpected healthz status: {status.healthz}")
-        if status.version not in _VERSIONS:
-            faults.append(f"expected KMSv2 API version v2, got {status.version}")
+        if status.version not in self._versions:
+            expected = self._versions[0]
+            faults.append(f"expected KMSv2 API version {expected}, got {status.version}")
         elif self._version and status.version != self._version:
             faults.append(
                 "KMSv2 API version should not change after the initial status response version "
@@ -179,9 +175,11 @@ class EnvelopeV2:
         try:
             seeds.validate_key_id(status.key_id)
         except TransformError as error:
+            self._metrics.invalid_key_id(self.name, "too_long" if status.key_id else "empty")
             digest = seeds.key_id_hash(status.key_id)
             faults.append(f'got invalid KMSv2 KeyID hash "{digest}": {error.message}')
         else:
+            self._metrics.key_id_of_status(self.name, status.key_id)
             faults += await self._renew(status.key_id)
         if faults:
             raise TransformError(
@@ -196,10 +194,11 @@ class EnvelopeV2:
             self._state = replace(state, expires=expires)
             return []
         uid = str(uuid.uuid4())
-        seed = self._token_bytes(aead.SEED_SIZE)
+        with self._metrics.key_generations.time():
+            seed = self._token_bytes(aead.SEED_SIZE)
         encrypt_key_id, failure = "", "<nil>"
         try:
-            wrapped = await self._wrapper.encrypt(seed, uid=uid)
+            wrapped = await self._wrap(seed, uid)
             encrypt_key_id = wrapped.key_id
             seeds.validate_wrapped(wrapped.ciphertext, wrapped.key_id, wrapped.annotations)
         except TransformError as error:
@@ -214,6 +213,13 @@ class EnvelopeV2:
             for one in (key_id, encrypt_key_id, state.wrapped.key_id if state else "")
         ]
         return [_rotation_fault(uid, state, failure, hashes)]
+
+    async def _wrap(self, seed: bytes, uid: str) -> Wrapped:
+        try:
+            return await self._wrapper.encrypt(seed, uid=uid)
+        except TransformError as error:
+            message = f"failed to encrypt DEK, error: {error.message}"
+            raise TransformError(message, code=error.code) from None
 
     async def _writable_state(self) -> _State:
         state = self._state
@@ -236,10 +242,15 @@ class EnvelopeV2:
         try:
             plain = await self._wrapper.decrypt(wrapped, uid=str(uuid.uuid4()))
         except TransformError as error:
-            raise TransformError(f"failed to decrypt DEK, error: {error.message}") from None
+            message = f"failed to decrypt DEK, error: {error.message}"
+            raise TransformError(message, code=error.code) from None
         reader = seeds.source_reader(source_type, plain)
-        self._cache.put(key, reader)
+        self._keep(key, reader)
         return reader
+
+    def _keep(self, key: bytes, reader: seeds.SourceReader) -> None:
+        self._cache.put(key, reader)
+        self._metrics.cached_sources(self.name, len(self._cache))
 
 
 def _rotation_fault(uid: str, state: _State | None, failure: str, hashes: Sequence[str]) -> str:

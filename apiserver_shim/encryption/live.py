@@ -2,15 +2,12 @@
 
 import asyncio
 import logging
-import secrets
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from apiserver_shim.encryption import config, validation
-from apiserver_shim.encryption.assembly import Assembly, Sources
+from apiserver_shim.encryption.assembly import Assembly
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
 from apiserver_shim.errors import EncryptionConfigError, TransformError
 
@@ -30,19 +27,14 @@ class LiveEncryption:
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        now: Callable[[], datetime],
-        reload_interval: float | None = 60.0,
-        monotonic: Callable[[], float] = time.monotonic,
-        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        self, path: Path, runtime: Runtime, *, reload_interval: float | None = 60.0
     ) -> None:
-        self.transformers = TransformerSet()
+        self.transformers = TransformerSet(metrics=runtime.metrics.transformations)
         self.failure = ""  # why the last reload failed, "" once one succeeds
         self._path = path
         self._interval = reload_interval
-        self._sources = Sources(now, monotonic, token_bytes)
+        self._runtime = runtime
+        self._reloads = runtime.metrics.reloads
         self._assembly: Assembly | None = None
         self._digest = ""
         self._watching: asyncio.Task[None] | None = None
@@ -103,23 +95,25 @@ class LiveEncryption:
     def _assemble(self, loaded: config.Loaded) -> Assembly:
         try:
             validation.refuse_masked(loaded.configuration)
+            return Assembly(loaded.configuration, self._runtime)
         except EncryptionConfigError as error:
             raise EncryptionConfigError(
                 f"error while building transformers: {error.message}"
             ) from None
-        return Assembly(loaded.configuration, self._sources)
 
     def _serve(self, assembly: Assembly, digest: str) -> None:
         checks = assembly.checks(reload=self._interval is not None)
         self.transformers.swap(assembly.transformers, checks=checks)
         self._assembly, self._digest = assembly, digest
+        if self._interval is not None:
+            self._reloads.serves(digest)
 
     async def _until_healthy(self, assembly: Assembly) -> None:
         patience = max(_LEAST_PATIENCE, assembly.patience)
-        deadline = self._sources.monotonic() + patience
+        deadline = self._runtime.monotonic() + patience
         checks = assembly.checks(reload=True)
         while (fault := await _first_fault(checks)) is not None:
-            if self._sources.monotonic() >= deadline:
+            if self._runtime.monotonic() >= deadline:
                 raise EncryptionConfigError(
                     "health check for new transformers failed, polling error context deadline "
                     f"exceeded: {fault}"
@@ -133,17 +127,19 @@ class LiveEncryption:
             signature = await asyncio.to_thread(self._signature)
             if signature != seen:
                 seen, backoff = signature, interval
-            elif self._sources.monotonic() < retry_at:
+            elif self._runtime.monotonic() < retry_at:
                 continue
             try:
-                await self.reload()
+                if await self.reload():
+                    self._reloads.reloaded("success")
                 self.failure, retry_at = "", float("inf")
             except EncryptionConfigError as error:
+                self._reloads.reloaded("failure")
                 self.failure = (
                     f"error processing encryption config file {self._path}: {error.message}"
                 )
                 logger.error("%s", self.failure)  # noqa: TRY400 - a user's file, no bug of ours
-                retry_at = self._sources.monotonic() + backoff
+                retry_at = self._runtime.monotonic() + backoff
                 backoff = min(backoff * 2, _LONGEST_BACKOFF)
 
     def _signature(self) -> Signature | None:

@@ -3,7 +3,9 @@
 Failures read as grpc-go words them, because that text reaches the client of the API server.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -16,6 +18,7 @@ from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.errors import TransformError
 
 _V1 = "v1beta1"
+_V2 = "/v2.KeyManagementService"
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.default_authority", "localhost"),
     ("grpc.enable_retries", 0),
@@ -55,7 +58,8 @@ class PluginConnection:
             code, text = error.code(), error.details() or ""
             if "Deadline Exceeded" in text:  # gRPC core's words; a plugin's own reason stays
                 text = self._deadline_text()
-            raise TransformError(f"rpc error: code = {_GO_NAMES[code]} desc = {text}") from None
+            name = _GO_NAMES[code]
+            raise TransformError(f"rpc error: code = {name} desc = {text}", code=name) from None
 
     async def close(self) -> None:
         """Close the connection."""
@@ -123,23 +127,29 @@ class PluginV1:
 
 
 class PluginV2:
-    """A v2 plugin."""
+    """A v2 plugin; ``called`` hears of each call: method, gRPC code and seconds."""
 
-    def __init__(self, endpoint: str, *, timeout: float) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        timeout: float,
+        called: Callable[[str, str, float], None] = lambda _method, _code, _seconds: None,
+    ) -> None:
         self._connection = PluginConnection(endpoint, timeout=timeout)
-        service = "/v2.KeyManagementService"
+        self._called = called
         method = self._connection.method
-        self._status = method(f"{service}/Status", v2.StatusRequest, v2.StatusResponse)
-        self._encrypt = method(f"{service}/Encrypt", v2.EncryptRequest, v2.EncryptResponse)
-        self._decrypt = method(f"{service}/Decrypt", v2.DecryptRequest, v2.DecryptResponse)
+        self._status = method(f"{_V2}/Status", v2.StatusRequest, v2.StatusResponse)
+        self._encrypt = method(f"{_V2}/Encrypt", v2.EncryptRequest, v2.EncryptResponse)
+        self._decrypt = method(f"{_V2}/Decrypt", v2.DecryptRequest, v2.DecryptResponse)
 
     async def status(self) -> Status:
-        response: v2.StatusResponse = await self._connection.call(self._status, v2.StatusRequest())
+        response: v2.StatusResponse = await self._call("Status", self._status, v2.StatusRequest())
         return Status(response.version, response.healthz, response.key_id)
 
     async def encrypt(self, plaintext: bytes, *, uid: str) -> Wrapped:
         request = v2.EncryptRequest(plaintext=plaintext, uid=uid)
-        response: v2.EncryptResponse = await self._connection.call(self._encrypt, request)
+        response: v2.EncryptResponse = await self._call("Encrypt", self._encrypt, request)
         return Wrapped(response.ciphertext, response.key_id, dict(response.annotations))
 
     async def decrypt(self, wrapped: Wrapped, *, uid: str) -> bytes:
@@ -149,8 +159,18 @@ class PluginV2:
             key_id=wrapped.key_id,
             annotations=wrapped.annotations,
         )
-        response: v2.DecryptResponse = await self._connection.call(self._decrypt, request)
+        response: v2.DecryptResponse = await self._call("Decrypt", self._decrypt, request)
         return response.plaintext
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _call(self, name: str, method: Any, request: Any) -> Any:
+        began, code = perf_counter(), "OK"
+        try:
+            return await self._connection.call(method, request)
+        except TransformError as error:
+            code = error.code
+            raise
+        finally:
+            self._called(f"{_V2}/{name}", code, perf_counter() - began)

@@ -38,10 +38,10 @@ def validate_key_id(key_id: str) -> None:
 
 def validate(obj: EncryptedObject) -> None:
     """Refuse what upstream refuses, on write as on read."""
-    if not obj.encrypted_data:
-        raise TransformError("encrypted data is empty")
     if obj.encrypted_dek_source_type not in {AES_GCM_KEY, HKDF_SEED}:
         raise TransformError(f"unknown encryptedDEKSourceType: {obj.encrypted_dek_source_type}")
+    if not obj.encrypted_data:
+        raise TransformError("encrypted data is empty")
     validate_wrapped(obj.encrypted_dek_source, obj.key_id, obj.annotations)
 
 

@@ -2,11 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol
 
 from apiserver_shim.errors import TransformError
+from apiserver_shim.metrics import Transformation, TransformationMetrics
 
 ENCRYPTED = b"k8s:enc:"
+
+# Groups of the resources stored here that are not of the core group.
+_GROUPS = {
+    "clusterrolebindings": "rbac.authorization.k8s.io",
+    "clusterroles": "rbac.authorization.k8s.io",
+    "rolebindings": "rbac.authorization.k8s.io",
+    "roles": "rbac.authorization.k8s.io",
+}
 
 
 class Transformer(Protocol):
@@ -49,13 +59,21 @@ class PrefixChain:
     def __init__(self, links: Sequence[Prefixed], *, unmatched: str) -> None:
         self._links = tuple(links)
         self._unmatched = unmatched
+        self._unknown: Transformation | None = None
+
+    def measured(self, resource: str, metrics: TransformationMetrics) -> "PrefixChain":
+        """Return the same chain, which records what it does to values of ``resource``."""
+        links = [Prefixed(link.prefix, Measured(link, resource, metrics)) for link in self._links]
+        chain = PrefixChain(links, unmatched=self._unmatched)
+        chain._unknown = metrics.of(resource, "unknown", "from_storage")
+        return chain
 
     async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:
         first = self._links[0]
         return first.prefix + await first.transformer.to_storage(data, authenticated_data)
 
     async def from_storage(self, data: bytes, authenticated_data: bytes) -> tuple[bytes, bool]:
-        errors: list[str] = []
+        errors: list[TransformError] = []
         for index, link in enumerate(self._links):
             if not data.startswith(link.prefix):
                 continue
@@ -66,10 +84,53 @@ class PrefixChain:
             except TransformError as error:
                 # Identity before others only says "encrypted": one of the others may know it.
                 if link.prefix:
-                    errors.append(error.message)
+                    errors.append(error)
                 continue
             return plaintext, stale or index != 0
-        raise TransformError(joined(errors) or self._unmatched)
+        raise self._unreadable(errors)
+
+    def _unreadable(self, errors: Sequence[TransformError]) -> TransformError:
+        if len(errors) == 1:
+            return errors[0]
+        if not errors and self._unknown is not None:
+            self._unknown.failed("")
+        return TransformError(joined([error.message for error in errors]) or self._unmatched)
+
+
+class Measured:
+    """A link of a chain, with every value that it seals or opens on record."""
+
+    def __init__(self, link: Prefixed, resource: str, metrics: TransformationMetrics) -> None:
+        inner = link.transformer
+        if isinstance(inner, PrefixChain):
+            inner = inner.measured(resource, metrics)
+        prefix = link.prefix.decode()
+        self._inner = inner
+        self._writes = metrics.of(resource, prefix, "to_storage")
+        self._reads = metrics.of(resource, prefix or "identity", "from_storage")
+        self._is_identity = not prefix
+
+    async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:
+        began = perf_counter()
+        try:
+            stored = await self._inner.to_storage(data, authenticated_data)
+        except TransformError as error:
+            self._writes.failed(error.code)
+            raise
+        self._writes.succeeded(perf_counter() - began)
+        return stored
+
+    async def from_storage(self, data: bytes, authenticated_data: bytes) -> tuple[bytes, bool]:
+        began = perf_counter()
+        try:
+            opened = await self._inner.from_storage(data, authenticated_data)
+        except TransformError as error:
+            # Identity that meets ciphertext only passes it on, which is no failure.
+            if not self._is_identity:
+                self._reads.failed(error.code)
+            raise
+        self._reads.succeeded(perf_counter() - began)
+        return opened
 
 
 def joined(messages: Sequence[str]) -> str:
@@ -96,27 +157,41 @@ class TransformerSet:
         transformers: Mapping[str, Transformer] | None = None,
         *,
         checks: Sequence[KmsCheck] = (),
+        metrics: TransformationMetrics | None = None,
     ) -> None:
-        """Keys are resources of the core group, or ``*.`` or ``*.*``; others stay plaintext."""
+        """Keys are ``RESOURCE.GROUP``, ``*.GROUP`` or ``*.*``, the core group's without the group.
+
+        Resources without an entry stay plaintext, and off the record.
+        """
         self._plain = Identity()
-        self._current = (dict(transformers or {}), tuple(checks))
+        self._metrics = metrics
+        self.swap(transformers or {}, checks=checks)
 
     def for_resource(self, resource: str) -> Transformer:
         """Return the transformer of ``resource``, identity when nothing is configured."""
-        transformers = self._current[0]
-        return (
-            transformers.get(resource)
-            or transformers.get("*.")
-            or transformers.get("*.*")
-            or self._plain
-        )
+        return self._resolved.get(resource) or self._resolve(resource)
 
     def checks(self) -> tuple[KmsCheck, ...]:
         """Return the health checks that hold now."""
-        return self._current[1]
+        return self._checks
 
     def swap(
         self, transformers: Mapping[str, Transformer], *, checks: Sequence[KmsCheck] = ()
     ) -> None:
         """Serve these from the next operation on; running ones end with what they began."""
-        self._current = (dict(transformers), tuple(checks))
+        self._configured = dict(transformers)
+        self._checks = tuple(checks)
+        self._resolved: dict[str, Transformer] = {}
+
+    def _resolve(self, resource: str) -> Transformer:
+        configured, group = self._configured, _GROUPS.get(resource, "")
+        found = (
+            configured.get(f"{resource}.{group}" if group else resource)
+            or configured.get(f"*.{group}")
+            or configured.get("*.*")
+            or self._plain
+        )
+        if self._metrics is not None and isinstance(found, PrefixChain):
+            found = found.measured(resource, self._metrics)
+        self._resolved[resource] = found
+        return found

@@ -2,11 +2,12 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from apiserver_shim.encryption.aead import KEY_SIZES
+import orjson
+
+from apiserver_shim.encryption.aead import KEY_SIZES, SECRETBOX_KEY_SIZE
 from apiserver_shim.encryption.config import (
     EncryptionConfiguration,
     KmsProvider,
@@ -17,26 +18,16 @@ from apiserver_shim.encryption.config import (
 from apiserver_shim.encryption.transformer import joined
 from apiserver_shim.errors import EncryptionConfigError
 
-_SECRETBOX_SIZES = (32,)
-# Kinds that the API serves without storing them, and so cannot encrypt.
-_NOT_STORED = frozenset(
-    {
-        "bindings",
-        "componentstatuses",
-        "localsubjectaccessreviews.authorization.k8s.io",
-        "selfsubjectaccessreviews.authorization.k8s.io",
-        "selfsubjectreviews.authentication.k8s.io",
-        "selfsubjectrulesreviews.authorization.k8s.io",
-        "subjectaccessreviews.authorization.k8s.io",
-        "tokenreviews.authentication.k8s.io",
-    }
-)
+# Kept in etcd by the API server itself, without a REST API.
+_NOT_SERVED = frozenset({"apiserveripinfo", "serviceipallocations", "servicenodeportallocations"})
 
 
 def validate(configuration: EncryptionConfiguration, *, reload: bool) -> None:
     """Raise EncryptionConfigError with every fault, joined as upstream joins them."""
     rules = configuration.resources
-    faults = [] if rules else ["resources: Required value: at least one resources is required"]
+    if not rules:
+        raise EncryptionConfigError(_required("resources", "at least one resources is required"))
+    faults: list[str] = []
     names: set[str] = set()
     for index, rule in enumerate(rules):
         path = f"resources[{index}]"
@@ -51,7 +42,7 @@ def _required(path: str, message: str) -> str:
 
 
 def _invalid(path: str, value: object, message: str) -> str:
-    return f"{path}: Invalid value: {json.dumps(value, ensure_ascii=False)}: {message}"
+    return f"{path}: Invalid value: {orjson.dumps(value).decode()}: {message}"
 
 
 def _provider_faults(
@@ -76,27 +67,26 @@ def _provider_faults(
                 "more than one provider specified in a single element, "
                 "should split into different list elements",
             )
-        else:
-            yield from _member_faults(provider, at, names, reload=reload)
+        yield from _member_faults(provider, at, names, reload=reload)
 
 
 def _member_faults(
     provider: Provider, path: str, names: set[str], *, reload: bool
 ) -> Iterator[str]:
+    """Check the first member alone: a second one is a fault already."""
     if provider.kms is not None:
         yield from _kms_faults(provider.kms, f"{path}.kms", names, reload=reload)
-    if provider.aesgcm is not None:
+    elif provider.aesgcm is not None:
         yield from _key_faults(provider.aesgcm, f"{path}.aesgcm.keys", KEY_SIZES)
-    if provider.aescbc is not None:
+    elif provider.aescbc is not None:
         yield from _key_faults(provider.aescbc, f"{path}.aescbc.keys", KEY_SIZES)
-    if provider.secretbox is not None:
-        yield from _key_faults(provider.secretbox, f"{path}.secretbox.keys", _SECRETBOX_SIZES)
-        yield f"{path}.secretbox: Forbidden: secretbox is not available in this API server"
+    elif provider.secretbox is not None:
+        yield from _key_faults(provider.secretbox, f"{path}.secretbox.keys", (SECRETBOX_KEY_SIZE,))
 
 
 def _key_faults(keys: Sequence[NamedKey], path: str, sizes: Collection[int]) -> Iterator[str]:
     if not keys:
-        yield _required(path, f"at least one {path} is required")
+        yield _required(path, "at least one keys is required")
     for index, key in enumerate(keys):
         at = f"{path}[{index}]"
         if not key.name:
@@ -119,21 +109,22 @@ def _key_faults(keys: Sequence[NamedKey], path: str, sizes: Collection[int]) -> 
 
 
 def _kms_faults(kms: KmsProvider, path: str, names: set[str], *, reload: bool) -> Iterator[str]:
+    yield from _kms_name_faults(kms, f"{path}.name", names, reload=reload)
+    if kms.timeout <= 0:
+        yield _invalid(f"{path}.timeout", f"{kms.timeout:g}s", "timeout should be a positive value")
+    yield from _endpoint_faults(kms.endpoint, f"{path}.endpoint")
+    is_v1 = kms.api_version == "v1"
+    if not is_v1 and kms.cache_size is not None:
+        yield _invalid(f"{path}.cachesize", kms.cache_size, "cachesize is not supported in v2")
+    if is_v1 and kms.cache_size == 0:
+        message = "cachesize should be a positive value, or negative to disable"
+        yield _invalid(f"{path}.cachesize", 0, message)
     if kms.api_version not in {"v1", "v2"}:
         yield _invalid(
             f"{path}.apiVersion",
             kms.api_version,
             "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported",
         )
-    yield from _kms_name_faults(kms, f"{path}.name", names, reload=reload)
-    if kms.timeout <= 0:
-        yield _invalid(f"{path}.timeout", f"{kms.timeout:g}s", "timeout should be a positive value")
-    yield from _endpoint_faults(kms.endpoint, f"{path}.endpoint")
-    if kms.api_version == "v1" and kms.cache_size == 0:
-        message = "cachesize should be a positive value, or negative to disable"
-        yield _invalid(f"{path}.cachesize", 0, message)
-    if kms.api_version == "v2" and kms.cache_size is not None:
-        yield _invalid(f"{path}.cachesize", kms.cache_size, "cachesize is not supported in v2")
 
 
 def _kms_name_faults(
@@ -141,8 +132,7 @@ def _kms_name_faults(
 ) -> Iterator[str]:
     if not kms.name:
         yield _required(path, "name is a mandatory field for a provider")
-        return
-    is_v2 = kms.api_version == "v2"
+    is_v2 = kms.api_version != "v1"
     if is_v2 and ":" in kms.name:
         message = f"invalid KMS provider name {kms.name}, must not contain ':'"
         yield _invalid(path, kms.name, message)
@@ -172,24 +162,27 @@ def _endpoint_faults(endpoint: str, path: str) -> Iterator[str]:
 def _resource_faults(resources: Sequence[str], path: str) -> Iterator[str]:
     if not resources:
         yield _required(path, f"at least one {path} is required")
-    seen: set[str] = set()
+    yield from _overlap_faults(resources, path)
     for index, resource in enumerate(resources):
-        at = f"{path}[{index}]"
         if (message := _resource_fault(resource)) is not None:
-            yield _invalid(at, resource, message)
-        if resource in seen:
-            yield _invalid(at, resource, "the same resource cannot be specified multiple times")
-        seen.add(resource)
-    for index, resource in enumerate(resources):
-        for wild in ("*.*", f"*.{resource.partition('.')[2]}"):
-            if wild != resource and wild in seen:
-                yield _invalid(
-                    f"{path}[{index}]",
-                    resource,
-                    f"using overlapping resources such as '{resource}' and '{wild}' in the same "
-                    "resource list is not allowed as they will be masked",
-                )
-                break
+            yield _invalid(f"{path}[{index}]", resource, message)
+
+
+def _overlap_faults(resources: Sequence[str], path: str) -> Iterator[str]:
+    if len(set(resources)) < len(resources):
+        yield _invalid(path, resources, "the same resource cannot be specified multiple times")
+    pairs = ((one, other) for one in resources for other in resources if one != other)
+    if any(wild in {"*.*", f"*.{_group(other)}"} for wild, other in pairs):
+        yield _invalid(
+            path,
+            resources,
+            "using overlapping resources such as 'secrets' and '*.' in the same resource list is "
+            "not allowed as they will be masked",
+        )
+
+
+def _group(resource: str) -> str:
+    return resource.partition(".")[2]
 
 
 def _resource_fault(resource: str) -> str | None:
@@ -201,17 +194,17 @@ def _resource_fault(resource: str) -> str | None:
             "use '*.' to encrypt all the resources from core API group or *.* to encrypt "
             "all resources"
         )
-    if group == "*" and name != "*":
-        return "encrypting the same resource across groups is not supported"
-    if group == "extensions":
-        return "'extensions' group has been removed and cannot be used for encryption"
-    if resource in {"events.events.k8s.io", "*.events.k8s.io"}:
+    if resource in _NOT_SERVED:
+        return "resources which do not have REST API/s cannot be encrypted"
+    if group == "events.k8s.io":
         return (
-            f"'{resource}' objects are stored using the 'events' API group in etcd. "
+            "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. "
             "Use 'events' instead in the config file"
         )
-    if resource in _NOT_STORED:
-        return "resources which do not have REST API/s cannot be encrypted"
+    if group == "extensions":
+        return "'extensions' group has been removed and cannot be used for encryption"
+    if group == "*" and name != "*":
+        return "encrypting the same resource across groups is not supported"
     return None
 
 
@@ -220,7 +213,7 @@ def refuse_masked(configuration: EncryptionConfiguration) -> None:
     earlier: set[str] = set()
     for rule in configuration.resources:
         for resource in rule.resources:
-            for wild in (f"*.{resource.partition('.')[2]}", "*.*"):
+            for wild in (f"*.{_group(resource)}", "*.*"):
                 if wild in earlier:
                     raise EncryptionConfigError(
                         f'resource "{resource}" is masked by earlier rule "{wild}"'

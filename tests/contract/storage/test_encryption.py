@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from apiserver_shim.encryption.live import LiveEncryption
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import TransformError
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store
@@ -54,7 +55,7 @@ async def open_store(
     async def open_store(version: str) -> Store:
         path = tmp_path / f"{version}.yaml"
         path.write_text(configuration(plugin.endpoint, version))
-        live = LiveEncryption(path, now=time.now, reload_interval=None)
+        live = LiveEncryption(path, Runtime(time.now), reload_interval=None)
         await live.start()
         running.append(live)
         return Store(etcd, prefix=prefix, transformers=live.transformers)

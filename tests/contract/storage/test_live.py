@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from apiserver_shim.encryption.live import LiveEncryption
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import EncryptionConfigError, TransformError
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store
@@ -41,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def live(path: Path, time: Time) -> AsyncIterator[LiveEncryption]:
     path.write_text(IDENTITY)
-    live = LiveEncryption(path, now=time.now, reload_interval=0.05)
+    live = LiveEncryption(path, Runtime(time.now), reload_interval=0.05)
     await live.start()
     yield live
     await live.stop()
@@ -122,7 +123,7 @@ async def test_an_unhealthy_provider_is_not_taken_up(
         seconds += 1
         return seconds
 
-    live = LiveEncryption(path, now=time.now, reload_interval=3600, monotonic=monotonic)
+    live = LiveEncryption(path, Runtime(time.now, monotonic), reload_interval=3600)
     await live.start()
     plugin.failure = (grpc.StatusCode.FAILED_PRECONDITION, "dead")
     path.write_text(kms(plugin.endpoint, "v2"))
@@ -141,7 +142,7 @@ async def test_an_unhealthy_provider_is_not_taken_up(
 async def test_a_server_does_not_start_with_a_bad_file(path: Path, time: Time) -> None:
     path.write_text("kind: Nonsense\n")
     with pytest.raises(EncryptionConfigError, match=r"^error while parsing file: error decoding"):
-        await LiveEncryption(path, now=time.now).start()
+        await LiveEncryption(path, Runtime(time.now)).start()
 
 
 async def test_a_server_starts_without_its_plugin_and_finds_it_later(
@@ -149,7 +150,7 @@ async def test_a_server_starts_without_its_plugin_and_finds_it_later(
 ) -> None:
     await plugin.stop()
     path.write_text(kms(plugin.endpoint, "v2"))
-    live = LiveEncryption(path, now=time.now)
+    live = LiveEncryption(path, Runtime(time.now))
     await live.start()
     with pytest.raises(TransformError, match="got unexpected nil transformer"):
         await sealed(live)
@@ -186,7 +187,7 @@ async def test_checks_have_upstreams_names(
     names: list[str],
 ) -> None:
     path.write_text(kms(plugin.endpoint, *versions))
-    live = LiveEncryption(path, now=time.now, reload_interval=interval)
+    live = LiveEncryption(path, Runtime(time.now), reload_interval=interval)
     await live.start()
     checks = live.transformers.checks()
     assert [check.name for check in checks] == names
@@ -199,7 +200,7 @@ async def test_failing_checks_have_upstreams_words(
     path: Path, plugin: ThirdPartyPlugin, time: Time
 ) -> None:
     path.write_text(kms(plugin.endpoint, "v1", "v2"))
-    live = LiveEncryption(path, now=time.now)
+    live = LiveEncryption(path, Runtime(time.now))
     await live.start()
     (check,) = live.transformers.checks()
     await check.run()

@@ -1,6 +1,7 @@
 """KMS v2: upstream's bytes, the seed's life, and what a dead plugin leaves working."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from apiserver_shim.encryption import aead, seeds
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Status, Wrapped
 from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.probes import Probe, ask_v2
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import TransformError
 
 PATH = b"/registry/secrets/default/app1"
@@ -75,13 +77,10 @@ class World:
         self.made = 0
 
     def envelope(self) -> EnvelopeV2:
-        return EnvelopeV2(
-            "ack",
-            self.plugin,
-            now=lambda: self.moment,
-            monotonic=lambda: self.seconds,
-            token_bytes=self.token_bytes,
-        )
+        return EnvelopeV2("ack", self.plugin, self.runtime(self.token_bytes))
+
+    def runtime(self, token_bytes: Callable[[int], bytes]) -> Runtime:
+        return Runtime(lambda: self.moment, lambda: self.seconds, token_bytes)
 
     def token_bytes(self, size: int) -> bytes:
         self.made += 1
@@ -98,13 +97,7 @@ def world() -> World:
 
 async def test_a_value_has_upstreams_bytes(world: World) -> None:
     chunks = iter((SEED, INFO, NONCE))
-    envelope = EnvelopeV2(
-        "ack",
-        world.plugin,
-        now=lambda: world.moment,
-        monotonic=lambda: 0.0,
-        token_bytes=lambda _: next(chunks),
-    )
+    envelope = EnvelopeV2("ack", world.plugin, world.runtime(lambda _: next(chunks)))
     await envelope.poll()
     stored = await envelope.to_storage(GOLDEN_SECRET, PATH)
     assert EncryptedObject.FromString(stored) == EncryptedObject.FromString(ENVELOPE)

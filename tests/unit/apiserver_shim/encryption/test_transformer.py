@@ -1,8 +1,9 @@
 """The prefix chain: first writes, all read."""
 
 import pytest
+from nacl.secret import SecretBox
 
-from apiserver_shim.encryption.aes import AesCbc, AesGcm, key_chain
+from apiserver_shim.encryption.local_keys import AesCbc, AesGcm, key_chain
 from apiserver_shim.encryption.transformer import (
     Identity,
     PrefixChain,
@@ -35,7 +36,7 @@ def zeros(size: int) -> bytes:
 
 
 def gcm(*keys: tuple[str, bytes]) -> Prefixed:
-    return Prefixed(b"k8s:enc:aesgcm:v1:", key_chain(keys, AesGcm, zeros))
+    return key_chain("aesgcm", keys, zeros)
 
 
 def chain(*links: Prefixed) -> PrefixChain:
@@ -110,6 +111,32 @@ async def test_cbc_values_may_be_moved_but_gcm_values_may_not() -> None:
 def test_distinct_errors_are_joined_once() -> None:
     assert joined(["a", "b", "a"]) == "[a, b]"
     assert joined(["a", "a"]) == "a"
+
+
+async def test_secretbox_values_have_nacls_layout_and_may_be_moved() -> None:
+    sealed = key_chain("secretbox", [("one", ONE), ("two", TWO)], lambda size: b"n" * size)
+    secrets = chain(sealed)
+    stored = await secrets.to_storage(b"k8s\0value", PATH)
+    head, nonce = b"k8s:enc:secretbox:v1:one:", b"n" * 24
+    assert stored == head + nonce + SecretBox(ONE).encrypt(b"k8s\0value", nonce).ciphertext
+    assert await secrets.from_storage(stored, b"/other") == (b"k8s\0value", False)
+    second = b"k8s:enc:secretbox:v1:two:" + SecretBox(TWO).encrypt(b"k8s\0value", nonce)
+    assert await secrets.from_storage(second, PATH) == (b"k8s\0value", True)
+
+
+@pytest.mark.parametrize(
+    ("tail", "message"),
+    [
+        (b"one:" + bytes(39), "the stored data was shorter than the required size"),
+        (b"one:" + bytes(40), "output array was not large enough for encryption"),
+        (b"gone:x", "no matching key was found for the provided Secretbox transformer"),
+    ],
+)
+async def test_secretbox_fails_in_upstreams_words(tail: bytes, message: str) -> None:
+    secrets = chain(key_chain("secretbox", [("one", ONE)], zeros), IDENTITY)
+    with pytest.raises(TransformError) as caught:
+        await secrets.from_storage(b"k8s:enc:secretbox:v1:" + tail, PATH)
+    assert caught.value.message == message
 
 
 def test_resources_are_looked_up_from_the_exact_to_the_wild() -> None:
