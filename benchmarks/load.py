@@ -29,6 +29,15 @@ class Target:
     request: Callable[[int], bytes]
     tls: ssl.SSLContext | None = None
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(self.host, self.port, ssl=self.tls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    last: bool
+
 
 async def measure(target: Target, *, clients: int, seconds: float, warm_up: float = 0.3) -> Rate:
     """Runs for `warm_up` unmeasured seconds, then for `seconds`."""
@@ -40,13 +49,16 @@ async def measure(target: Target, *, clients: int, seconds: float, warm_up: floa
 
     async def client() -> None:
         nonlocal errors
-        reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
+        reader, writer = await target.connect()
         while (start := time.perf_counter()) < end:
             writer.write(target.request(next(counter)))
-            status = await _read_answer(reader)
+            answer = await _read_answer(reader)
             if start >= begin:
                 latencies.append(time.perf_counter() - start)
-                errors += status >= 300
+                errors += answer.status >= 300
+            if answer.last:  # moto's server closes after each answer; that is its own cost
+                writer.close()
+                reader, writer = await target.connect()
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
@@ -63,20 +75,20 @@ async def once(target: Target) -> int:
     """Sends one request; returns its HTTP status."""
     reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
     writer.write(target.request(0))
-    status = await _read_answer(reader)
+    status = (await _read_answer(reader)).status
     writer.close()
     return status
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> int:
+async def _read_answer(reader: asyncio.StreamReader) -> _Answer:
     head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head[9:12])
     lowered = head.lower()
+    answer = _Answer(int(head[9:12]), b"\r\nconnection: close" in lowered)
     at = lowered.find(b"content-length:")
     if at >= 0:
         await reader.readexactly(int(lowered[at + 15 : lowered.index(b"\r\n", at)]))
-        return status
+        return answer
     while size := int(await reader.readuntil(b"\r\n"), 16):
         await reader.readexactly(size + 2)
     await reader.readexactly(2)
-    return status
+    return answer

@@ -1,15 +1,8 @@
 """Two emulators on one PostgreSQL share credentials, trail, usage and clusters."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +16,7 @@ from sim.account.credentials import Credentials
 from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.trail import Trail
-from sim.kms import Kms, KmsRefusedError
-from sim.listeners import free_port
+from sim.kms import KmsRefusedError
 
 ACCOUNT = ROOT_CALLER.account_id
 ENCRYPT = CallRecord(
@@ -93,55 +85,25 @@ async def test_what_a_client_makes_up_fits_the_columns(both: tuple[Database, Dat
     assert event["eventName"] == odd
 
 
-@contextmanager
-def emulator(data_dir: Path, database: str) -> Iterator[dict[str, Any]]:
-    """The whole emulator as a process, without API server: its etcd is never asked."""
-    names = ("ACKSIM_PORT", "ACKSIM_TLS_PORT", "ACKSIM_CONTROL_PORT")
-    ports = {name: str(free_port()) for name in names}
-    command = [sys.executable, "-m", "sim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
-    process = subprocess.Popen(
-        [*command, "--data-dir", str(data_dir)],
-        env={**os.environ, **ports, "ACKSIM_DATABASE": database},
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url) as answer:
-        return json.load(answer)
-
-
-def wait_until_ready(url: str) -> None:
-    while True:
-        try:
-            urllib.request.urlopen(url + "/healthz").close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-
-
-def test_two_emulators_that_start_at_once(postgresql: Callable[[], str], tmp_path: Path) -> None:
+def test_two_emulators_that_start_at_once(
+    emulator: Callable[..., Any], postgresql: Callable[[], str], tmp_path: Path
+) -> None:
     database = postgresql()
     with ExitStack() as stack:
-        one, two = (stack.enter_context(emulator(tmp_path / name, database)) for name in ("1", "2"))
-        for worker in (one, two):
-            wait_until_ready(worker["ACKSIM_CONTROL_PORT"])
-        here, there = (Kms.of_root(worker["ACKSIM_PORT"]) for worker in (one, two))
+        one, two = (
+            stack.enter_context(emulator(tmp_path / name, ACKSIM_DATABASE=database))
+            for name in ("1", "2")
+        )
+        here, there = one.wait().kms(), two.wait().kms()
         key_id = here.describe_key("alias/acksim")["KeyId"]
-        clusters = [get(worker["ACKSIM_CONTROL_PORT"] + "/_sim/clusters") for worker in (one, two)]
-        assert clusters[0] == clusters[1]
-        assert [cluster["key_id"] for cluster in clusters[0]] == [key_id]
+        clusters = one.get("/_sim/clusters")
+        assert clusters == two.get("/_sim/clusters")
+        assert [cluster["key_id"] for cluster in clusters] == [key_id]
         here.call("DisableKey", KeyId=key_id)
         with pytest.raises(KmsRefusedError, match=r"Rejected\.Disabled"):
             there.call("Encrypt", KeyId=key_id, Plaintext="aGk=")
         there.call("EnableKey", KeyId=key_id)
         here.call("Encrypt", KeyId=key_id, Plaintext="aGk=")
-        trail = get(two["ACKSIM_CONTROL_PORT"] + "/_sim/trail?name=Encrypt")
+        trail = two.get("/_sim/trail?name=Encrypt")
         assert [event["errorCode"] for event in trail] == ["", "Rejected.Disabled"]
-        assert get(two["ACKSIM_CONTROL_PORT"] + "/_sim/bill")["calls"] == 1
+        assert two.get("/_sim/bill")["calls"] == 1

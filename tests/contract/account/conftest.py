@@ -1,0 +1,84 @@
+"""The whole emulator as a process, without API server: its etcd is never asked."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sim.kms import Kms
+from sim.listeners import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    process: subprocess.Popen[bytes]
+    endpoint: str
+    control: str
+
+    def kms(self) -> Kms:
+        return Kms.of_root(self.endpoint)
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.control + path) as answer:
+            return orjson.loads(answer.read())
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        request = urllib.request.Request(
+            self.control + path, orjson.dumps(body), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            return orjson.loads(answer.read())
+
+    def wait(self) -> "Emulator":
+        while True:
+            try:
+                urllib.request.urlopen(self.control + "/healthz").close()
+            except OSError:
+                assert self.process.poll() is None
+                time.sleep(0.02)
+            else:
+                return self
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+Start = Callable[..., AbstractContextManager[Emulator]]
+
+
+@contextmanager
+def _emulator(data_dir: Path, **settings: str) -> Iterator[Emulator]:
+    names = ("ACKSIM_PORT", "ACKSIM_TLS_PORT", "ACKSIM_CONTROL_PORT")
+    ports = {name: str(free_port()) for name in names}
+    command = [sys.executable, "-m", "sim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(data_dir)],
+        env={**os.environ, **ports, **settings},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield Emulator(
+            process,
+            f"http://127.0.0.1:{ports['ACKSIM_PORT']}",
+            f"http://127.0.0.1:{ports['ACKSIM_CONTROL_PORT']}",
+        )
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def emulator() -> Start:
+    """`with emulator(data_dir, ACKSIM_…=value) as started: started.wait()`"""
+    return _emulator

@@ -1,0 +1,157 @@
+"""kill -9 in mid-load: nothing that was acknowledged is lost, and nothing of it is free."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kms_emulator.app import open_store
+from kms_emulator.keys import Scope
+from kms_emulator.ports import ROOT_ACCOUNT_ID
+from sim.account.billing import Billing
+from sim.account.database import Database
+from sim.account.trail import Trail
+from sim.kms import Kms, KmsRefusedError
+
+HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
+
+
+@dataclass
+class Acknowledged:
+    """What the clients were told, as they were told it."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    created: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
+    # State by key: what was acknowledged last, and what was asked for since.
+    states: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.calls.values())
+
+
+class Load:
+    """Clients that call until nobody answers."""
+
+    def __init__(self, kms: Kms, key_id: str) -> None:
+        self.told = Acknowledged()
+        self._kms = kms
+        self._key_id = key_id
+        jobs = (self._encrypt, self._encrypt, self._create, self._switch, self._rotate)
+        self._threads = [threading.Thread(target=self._repeat, args=(job,)) for job in jobs]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, job: Callable[[int], None]) -> None:
+        number = 0
+        with suppress(KmsRefusedError):
+            while True:
+                job(number)
+                number += 1
+
+    def _call(self, action: str, **parameters: str) -> dict[str, Any]:
+        answer = self._kms.call(action, **parameters)
+        self.told.calls[action] += 1
+        return answer
+
+    def _encrypt(self, _: int) -> None:
+        self._call("Encrypt", KeyId=self._key_id, Plaintext="aGk=")
+
+    def _create(self, number: int) -> None:
+        key_id = self._call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.told.created.add(key_id)
+        self._call("CreateAlias", KeyId=key_id, AliasName=f"alias/a{number}")
+        self.told.aliases.add(f"alias/a{number}")
+
+    def _switch(self, number: int) -> None:
+        if number == 0:
+            self._own = self._call("CreateKey")["KeyMetadata"]["KeyId"]
+            self.told.states[self._own] = {"Enabled"}
+        action, state = (("DisableKey", "Disabled"), ("EnableKey", "Enabled"))[number % 2]
+        self.told.states[self._own].add(state)
+        self._call(action, KeyId=self._own)
+        self.told.states[self._own] = {state}
+
+    def _rotate(self, number: int) -> None:
+        if number == 0:
+            self._asymmetric = self._call("CreateKey", KeySpec="EC_P256", KeyUsage="SIGN/VERIFY")[
+                "KeyMetadata"
+            ]["KeyId"]
+        version = self._call("CreateKeyVersion", KeyId=self._asymmetric)["KeyVersion"]
+        self.told.versions.add(version["KeyVersionId"])
+
+
+async def check(told: Acknowledged, keys: str | Path, account: str | Path) -> None:
+    database = Database(account)
+    bill = await Billing(database).bill(ROOT_ACCOUNT_ID)
+    trail = await Trail(database).lookup(ROOT_ACCOUNT_ID, limit=100_000)
+    database.close()
+    written = Counter(event["eventName"] for event in trail if not event["errorCode"])
+    assert {name: n for name, n in told.calls.items() if written[name] < n} == {}
+    assert bill.calls >= told.calls["Encrypt"]
+    store = open_store(keys)
+    for key_id in told.created:
+        assert await store.get(HERE, key_id)
+    for name in told.aliases:
+        assert await store.alias(HERE, name)
+    for version_id in told.versions:
+        assert await store.find_version(HERE, version_id)
+    for key_id, possible in told.states.items():
+        key = await store.get(HERE, key_id)
+        assert key is not None
+        assert key.state in possible
+    await store.close()
+
+
+def loaded_and_killed(start: AbstractContextManager[Any]) -> Acknowledged:
+    with start as emulator:
+        emulator.wait()
+        key_id = emulator.kms().create_key()["KeyId"]
+        load = Load(emulator.kms(), key_id)
+        load.start()
+        time.sleep(0.4)
+        emulator.kill()
+        load.join()
+    assert load.told.total > 50
+    assert load.told.created
+    assert load.told.states
+    return load.told
+
+
+@pytest.mark.parametrize("attempt", range(20))
+async def test_on_sqlite(emulator: Callable[..., Any], tmp_path: Path, attempt: int) -> None:
+    told = loaded_and_killed(emulator(tmp_path))
+    await check(told, tmp_path / "kms.db", tmp_path / "account.db")
+
+
+@pytest.mark.parametrize("attempt", range(4))
+async def test_on_postgresql(
+    emulator: Callable[..., Any], postgresql: Callable[[], str], tmp_path: Path, attempt: int
+) -> None:
+    url = postgresql()
+    told = loaded_and_killed(emulator(tmp_path, ACKSIM_DATABASE=url))
+    await check(told, url, url)
+
+
+async def test_a_world_that_was_killed_starts_again(
+    emulator: Callable[..., Any], tmp_path: Path
+) -> None:
+    told = loaded_and_killed(emulator(tmp_path))
+    with emulator(tmp_path) as again:
+        kms = again.wait().kms()
+        assert told.created <= set(kms.key_ids())
+        assert again.get("/_sim/bill")["calls"] >= told.calls["Encrypt"]
