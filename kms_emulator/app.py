@@ -17,6 +17,7 @@ from kms_emulator.gateway.authorization import Permissions
 from kms_emulator.gateway.product import Product
 from kms_emulator.gateway.rpc import RpcGateway
 from kms_emulator.operations import kms_of, kms_product
+from kms_emulator.operations.kms import Kms
 from kms_emulator.ports import Authorizer, CallLog, Clock, Identify
 from kms_emulator.service.keys import Keys
 from kms_emulator.sql_engine import open_engine
@@ -26,7 +27,7 @@ from kms_emulator.store_sql import SqlKeyStore
 
 logger = logging.getLogger(__name__)
 
-_ERASE_EVERY_SECONDS = 1.0
+_CATCH_UP_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,17 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     call_log: CallLog,
     now: Clock,
     products: Iterable[Product] = (),
-) -> FastAPI:
+) -> Emulator:
     """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
     kms = kms_of(store, now=now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        eraser = asyncio.create_task(_erase_regularly(kms.keys))
+        catching_up = asyncio.create_task(_catch_up_regularly(kms.keys))
         yield
-        eraser.cancel()
+        catching_up.cancel()
         with suppress(asyncio.CancelledError):
-            await eraser
+            await catching_up
         await store.close()
 
     gateway = RpcGateway(
@@ -70,17 +71,21 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         now=now,
         default_region=settings.default_region,
     )
-    app = _Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    app.gateway = gateway
+    app = Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.gateway, app.kms = gateway, kms
     app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
     app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
     return app
 
 
-class _Emulator(FastAPI):
-    """A signed call goes to `/`, as all but all of them do, and meets no router on its way."""
+class Emulator(FastAPI):
+    """A signed call goes to `/`, as all but all of them do, and meets no router on its way.
+
+    `kms` is the domain itself, for what no signed call can ask for (`kms.rotation.rotate`).
+    """
 
     gateway: RpcGateway
+    kms: Kms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/":
@@ -103,11 +108,11 @@ def open_store(database: str | Path) -> KeyStore:
     return CachingKeyStore(store) if engine.dialect.name == "sqlite" else store
 
 
-async def _erase_regularly(keys: Keys) -> None:
-    """Key material must not outlive its deletion date only because nobody asked for the key."""
+async def _catch_up_regularly(keys: Keys) -> None:
+    """Keys are erased, rotate and lose imported material on time even if nobody asks for them."""
     while True:
         try:
-            await keys.erase_due()
+            await keys.catch_up()
         except Exception:
-            logger.exception("could not erase deleted keys; trying again")
-        await asyncio.sleep(_ERASE_EVERY_SECONDS)
+            logger.exception("could not catch up with the clock; trying again")
+        await asyncio.sleep(_CATCH_UP_EVERY_SECONDS)

@@ -83,6 +83,7 @@ key_versions = sa.Table(
     sa.Column("material", sa.LargeBinary, nullable=False),
     _owning_key(),
     sa.Index("kms_key_versions_by_key", "account_id", "region", "key_id", "position"),
+    sa.Index("kms_key_versions_by_id", "version_id"),  # whosever they are
 )
 
 aliases = sa.Table(

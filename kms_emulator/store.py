@@ -23,6 +23,9 @@ class KeyStore(Protocol):
     async def find_version(self, scope: Scope, version_id: str) -> Key | None:
         """The key that has this version."""
 
+    async def shared_by(self, region: str, version_id: str) -> tuple[Key, ...]:
+        """The keys of any account that have this version and a policy of their own."""
+
     async def list_keys(self, scope: Scope, *, offset: int, limit: int) -> Page[Key]:
         """Oldest first."""
 
@@ -77,6 +80,10 @@ class MemoryKeyStore:
     async def find_version(self, scope: Scope, version_id: str) -> Key | None:
         key_id = self._versions.get((scope, version_id))
         return self._keys.get((scope, key_id)) if key_id else None
+
+    async def shared_by(self, region: str, version_id: str) -> tuple[Key, ...]:
+        found = [await self.find_version(s, version_id) for s in self._order if s.region == region]
+        return tuple(key for key in found if key and key.policy)
 
     async def list_keys(self, scope: Scope, *, offset: int, limit: int) -> Page[Key]:
         order = self._order.get(scope, [])

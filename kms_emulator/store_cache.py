@@ -51,6 +51,9 @@ class CachingKeyStore:
     ) -> Page[Alias]:
         return await self._inner.list_aliases(scope, key_id=key_id, offset=offset, limit=limit)
 
+    async def shared_by(self, region: str, version_id: str) -> tuple[Key, ...]:
+        return await self._inner.shared_by(region, version_id)
+
     async def changing_by(self, now: datetime) -> tuple[Key, ...]:
         return await self._inner.changing_by(now)
 

@@ -114,11 +114,22 @@ class SqlKeyStore:
             await self._read(_truncate_log)
         return erased
 
-    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
-        owner = (keys.c.account_id, keys.c.region, keys.c.key_id)
-        wanted = _WHOLE_KEYS.where(keys.c.changes_at <= now).order_by(
-            *owner, key_versions.c.position
+    async def shared_by(self, region: str, version_id: str) -> tuple[Key, ...]:
+        owners = sa.select(key_versions.c.account_id, key_versions.c.key_id).where(
+            key_versions.c.region == region, key_versions.c.version_id == version_id
         )
+        return await self._whole_keys(
+            keys.c.region == region,
+            keys.c.policy != "",
+            sa.tuple_(keys.c.account_id, keys.c.key_id).in_(owners),
+        )
+
+    async def changing_by(self, now: datetime) -> tuple[Key, ...]:
+        return await self._whole_keys(keys.c.changes_at <= now)
+
+    async def _whole_keys(self, *where: sa.ColumnElement[bool]) -> tuple[Key, ...]:
+        owner = (keys.c.account_id, keys.c.region, keys.c.key_id)
+        wanted = _WHOLE_KEYS.where(*where).order_by(*owner, key_versions.c.position)
         rows = await self._read(lambda connection: connection.execute(wanted).all())
         whole = groupby(rows, key=lambda row: (row.account_id, row.region, row.key_id))
         return tuple(key_from_rows(Scope(*place[:2]), list(group)) for place, group in whole)

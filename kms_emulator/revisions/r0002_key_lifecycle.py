@@ -25,3 +25,4 @@ def upgrade() -> None:
     ):
         op.add_column("kms_keys", column)
     op.create_index("ix_kms_keys_changes_at", "kms_keys", ["changes_at"])
+    op.create_index("kms_key_versions_by_id", "kms_key_versions", ["version_id"])

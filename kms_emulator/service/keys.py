@@ -108,8 +108,15 @@ class Keys:
         return await self._living(await self._store.get(scope, key_id))
 
     async def find_version(self, scope: Scope, version_id: str) -> Key:
-        """The key a ciphertext names by its key version. Raises KeyNotFoundError."""
-        return await self._living(await self._store.find_version(scope, version_id))
+        """The key a ciphertext names by its key version, of this account or shared with it.
+
+        Raises KeyNotFoundError.
+        """
+        key = await self._store.find_version(scope, version_id)
+        if key is None:
+            shared = await self._store.shared_by(scope.region, version_id)
+            key = shared[0] if shared else None
+        return await self._living(key)
 
     async def list(self, scope: Scope, *, filters: Filters, page: int, size: int) -> Page[Key]:
         """Oldest first; `page` counts from 1."""
@@ -209,8 +216,6 @@ class Keys:
                 await self._living(key)
             except KeyNotFoundError:
                 continue
-
-    erase_due = catch_up
 
     def rotated(self, key: Key, at: datetime) -> Key:
         """Symmetric only: with a new primary version that was made `at` this time."""

@@ -61,7 +61,20 @@ def key(name: str = "k1", *, scope: Scope = HERE, age: int = 0) -> Key:
 
 
 async def test_a_key_comes_back_whole(store: KeyStore) -> None:
-    stored = replace(key(), delete_at=NOW + timedelta(days=7), state=KeyState.PENDING_DELETION)
+    stored = replace(
+        key(),
+        delete_at=NOW + timedelta(days=7),
+        state=KeyState.PENDING_DELETION,
+        instance_id="kst-acksim-hardware",
+        tags={"é": "", "b": '"'},
+        policy="{}",
+        deletion_protected=True,
+        deletion_protection_description="naïve",
+        rotation_interval=timedelta(days=7),
+        material_expires_at=NOW + timedelta(days=3),
+        material_digest=b"digest",
+        import_secret=b"secret",
+    )
     await store.add(stored)
     found = await store.get(HERE, "k1")
     assert found == stored
@@ -186,6 +199,36 @@ async def test_due_keys_are_erased_and_no_others(store: KeyStore) -> None:
         "never",
     ]
     assert await store.alias(HERE, "alias/later")
+
+
+async def test_keys_that_time_changes_are_found_wherever_they_are(store: KeyStore) -> None:
+    week = timedelta(days=7)
+    rotating = replace(key("rotating", age=7), rotation_interval=week)
+    suspended = replace(key("suspended", age=7), rotation_interval=week, state=KeyState.DISABLED)
+    expiring = replace(key("expiring", scope=OTHERS[1]), material_expires_at=NOW)
+    later = replace(key("later", age=6), rotation_interval=week)
+    for each in (rotating, suspended, expiring, later, key("never")):
+        await store.add(each)
+    assert set(await ids_changing(store)) == {"rotating", "expiring"}
+    assert await ids_changing(store, days=-1) == []
+    await store.replace(replace(rotating, rotation_interval=None, revision=2))
+    await store.replace(replace(suspended, state=KeyState.ENABLED, revision=2))
+    assert set(await ids_changing(store)) == {"suspended", "expiring"}
+    [found] = [k for k in await store.changing_by(NOW) if k.id == "expiring"]
+    assert found == expiring
+
+
+async def ids_changing(store: KeyStore, *, days: int = 0) -> list[str]:
+    return [found.id for found in await store.changing_by(NOW + timedelta(days=days))]
+
+
+async def test_a_key_with_a_policy_is_found_by_other_accounts(store: KeyStore) -> None:
+    shared = replace(key("shared"), policy="{}")
+    for each in (shared, key("private"), replace(key("far", scope=OTHERS[0]), policy="{}")):
+        await store.add(each)
+    assert await store.shared_by(HERE.region, "shared-v1") == (shared,)
+    for version in ("private-v1", "far-v1", "nothing"):
+        assert await store.shared_by(HERE.region, version) == ()
 
 
 async def test_a_cancelled_deletion_erases_nothing(store: KeyStore) -> None:

@@ -1,0 +1,229 @@
+"""Who a key policy lets in, and how it is weighed against RAM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from kms_emulator.conditions import holds
+from kms_emulator.errors import NoPermissionError
+from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.product import Call, Resource
+from kms_emulator.policies import KeyPolicy, default_document
+from kms_emulator.ports import ROOT_CALLER, Caller, Decision
+from kms_emulator.schemas.policies import SetKeyPolicyRequest
+
+OWNER, STRANGER = "1000000000000001", "1000000000000002"
+USER = replace(ROOT_CALLER, kind="ram-user", arn=f"acs:ram::{OWNER}:user/alice", user_name="alice")
+SESSION = replace(
+    ROOT_CALLER,
+    kind="assumed-role",
+    arn=f"acs:sts::{OWNER}:assumed-role/Ops/s1",
+    user_name="Ops:s1",
+)
+OTHER = replace(ROOT_CALLER, account_id=STRANGER, arn=f"acs:ram::{STRANGER}:root")
+ALLOW, IMPLICIT, EXPLICIT = Decision
+
+
+def statement(effect: str = "Allow", **parts: Any) -> dict[str, Any]:
+    return {
+        "Effect": effect,
+        "Principal": {"RAM": [f"acs:ram::{OWNER}:*"]},
+        "Action": ["kms:*"],
+        "Resource": ["*"],
+        **parts,
+    }
+
+
+def decide(
+    *statements: dict[str, Any],
+    caller: Caller = USER,
+    action: str = "kms:Encrypt",
+    context: Mapping[str, str] | None = None,
+) -> Decision:
+    policy = KeyPolicy(OWNER, {"Version": "1", "Statement": list(statements)})
+    return policy.decide(caller, action, context=context or {})
+
+
+@pytest.mark.parametrize(
+    ("principal", "caller", "expected"),
+    [
+        (f"acs:ram::{OWNER}:*", USER, ALLOW),
+        (f"acs:ram::{OWNER}:*", SESSION, ALLOW),
+        (f"acs:ram::{OWNER}:*", OTHER, IMPLICIT),
+        (f"acs:ram::{OWNER}:user/alice", USER, ALLOW),
+        (f"acs:ram::{OWNER}:user/bob", USER, IMPLICIT),
+        (f"acs:ram::{OWNER}:role/ops", SESSION, ALLOW),
+        (f"acs:ram::{OWNER}:role/op", SESSION, IMPLICIT),
+        (f"acs:ram::{OWNER}:root", ROOT_CALLER, ALLOW),
+        (f"acs:ram::{OWNER}:root", USER, IMPLICIT),
+        (f"acs:ram::{STRANGER}:*", OTHER, ALLOW),
+        ("*", USER, IMPLICIT),
+    ],
+)
+def test_principals(principal: str, caller: Caller, expected: Decision) -> None:
+    assert decide(statement(Principal={"RAM": principal}), caller=caller) is expected
+    assert decide(statement(Principal={"RAM": ["x", principal]}), caller=caller) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("kms:Encrypt", ALLOW),
+        ("kms:encrypt", ALLOW),
+        ("kms:En*", ALLOW),
+        ("kms:*", ALLOW),
+        ("*", ALLOW),
+        ("kms:Encryp", IMPLICIT),
+        ("kms:[E]ncrypt", IMPLICIT),
+        ("ecs:*", IMPLICIT),
+    ],
+)
+def test_actions(pattern: str, expected: Decision) -> None:
+    assert decide(statement(Action=pattern)) is expected
+
+
+def test_an_explicit_deny_wins_in_any_order() -> None:
+    both = (statement(), statement("Deny", Action="kms:Encrypt"))
+    assert decide(*both) is EXPLICIT
+    assert decide(*reversed(both)) is EXPLICIT
+    assert decide(*both, action="kms:Decrypt") is ALLOW
+
+
+def test_conditions_of_a_statement() -> None:
+    tagged = statement(Condition={"StringEquals": {"kms:tag/team": ["a", "b"]}})
+    assert decide(tagged, context={"kms:tag/team": "b"}) is ALLOW
+    assert decide(tagged, context={"kms:tag/team": "c"}) is IMPLICIT
+    assert decide(tagged) is IMPLICIT
+
+
+def test_the_default_policy_lets_the_owners_account_in() -> None:
+    policy = KeyPolicy(OWNER, default_document(OWNER))
+    assert policy.decide(USER, "kms:Decrypt", context={}) is ALLOW
+    assert policy.decide(OTHER, "kms:Decrypt", context={}) is IMPLICIT
+
+
+@pytest.mark.parametrize(
+    ("operator", "actual", "value", "expected"),
+    [
+        ("StringEquals", "a", "a", True),
+        ("StringEquals", "a", "A", False),
+        ("StringNotEquals", "a", "b", True),
+        ("StringEqualsIgnoreCase", "a", "A", True),
+        ("StringNotEqualsIgnoreCase", "a", "A", False),
+        ("StringLike", "abc", "a*c", True),
+        ("StringLike", "abc", "a?c", True),
+        ("StringLike", "b", "[abc]", False),
+        ("StringNotLike", "abc", "a*", False),
+        ("Bool", "true", True, True),
+        ("Bool", "true", "false", False),
+        ("IpAddress", "10.0.0.7", "10.0.0.0/24", True),
+        ("IpAddress", "10.0.1.7", ["10.0.0.0/24", "10.0.1.7"], True),
+        ("NotIpAddress", "10.0.0.7", "10.0.0.0/24", False),
+        ("IpAddress", "nowhere", "10.0.0.0/24", False),
+        ("NotIpAddress", "nowhere", "10.0.0.0/24", False),
+        ("NumericLessThan", "9", 10, True),
+        ("NumericGreaterThanEquals", "9", "10", False),
+        ("NumericNotEquals", "9", 9.0, False),
+        ("DateLessThan", "2026-05-01T12:00:00Z", "2026-05-01T20:00:01+08:00", True),
+        ("DateGreaterThan", "2026-05-01T12:00:00Z", "2026-05-01T12:00:00Z", False),
+        ("DateNotEquals", "never", "2026-05-01T12:00:00Z", False),
+        ("Unknown", "a", "a", False),
+    ],
+)
+def test_operators(operator: str, actual: str, value: object, expected: bool) -> None:
+    assert holds({operator: {"key": value}}, {"key": actual}) is expected
+
+
+def test_keys_and_operators_all_have_to_hold() -> None:
+    block = {"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}}
+    context = {"a": "1", "b": "2", "c": "true"}
+    assert holds(block, context)
+    for name in context:
+        assert not holds(block, {**context, name: "x"})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "[]",
+        {"Version": "1"},
+        {"Version": "1", "Statement": []},
+        {"Version": "2", "Statement": [statement()]},
+        {"Version": "1", "Statement": [statement("allow")]},
+        {"Version": "1", "Statement": [statement(Action=[])]},
+        {"Version": "1", "Statement": [statement(Principal="*")]},
+        {"Version": "1", "Statement": [statement(NotAction="kms:*")]},
+        {"Version": "1", "Statement": [statement(Condition={"StringIs": {"a": "b"}})]},
+        {"Version": "1", "Statement": [statement(Sid="x" * 32768)]},
+    ],
+)
+def test_documents_that_cannot_be_obeyed_are_refused(document: Any) -> None:
+    text = document if isinstance(document, str) else json.dumps(document)
+    with pytest.raises(ValidationError):
+        SetKeyPolicyRequest.model_validate({"KeyId": "k", "Policy": text})
+
+
+class Fixed:
+    """One answer, as RAM or as a key policy."""
+
+    def __init__(self, decision: Decision, owner: str = OWNER) -> None:
+        self.decision = decision
+        self.owner = owner
+
+
+class FixedRam(Fixed):
+    async def decide(
+        self, _caller: Caller, _action: str, /, *, resource: str, context: Mapping[str, str]
+    ) -> Decision:
+        return self.decision
+
+
+class FixedPolicy(Fixed):
+    def decide(self, _caller: Caller, _action: str, /, *, context: Mapping[str, str]) -> Decision:
+        return self.decision
+
+
+CALL = Call("r", datetime(2026, 5, 1, tzinfo=UTC), USER, "cn-hangzhou", "192.0.2.1", "h", "u")
+
+
+async def refusal(ram: Decision, policy: Decision | None, owner: str) -> dict[str, str] | None:
+    hung = FixedPolicy(policy, owner) if policy else None
+    resource = Resource("acs:kms:::key/k", "t", "k", policy=hung)
+    try:
+        await Permissions(FixedRam(ram), mode="strict").require(CALL, "kms:X", (resource,))
+    except NoPermissionError as error:
+        return dict(error.detail or {})
+    return None
+
+
+@pytest.mark.parametrize(
+    ("ram", "policy", "owner"), [*product(Decision, Decision, (OWNER, STRANGER))]
+)
+async def test_ram_and_key_policy_together(ram: Decision, policy: Decision, owner: str) -> None:
+    allows = [ram is ALLOW, policy is ALLOW]
+    allowed = any(allows) if owner == OWNER else all(allows)
+    denied = EXPLICIT in {ram, policy}
+    detail = await refusal(ram, policy, owner)
+    assert (detail is None) == (allowed and not denied)
+    if detail:
+        assert detail["NoPermissionType"] == ("ExplicitDeny" if denied else "ImplicitDeny")
+        of_key = policy is EXPLICIT
+        assert detail["PolicyType"] == (
+            "KeyPolicy" if of_key else "AccountLevelIdentityBasedPolicy"
+        )
+
+
+@pytest.mark.parametrize("ram", Decision)
+async def test_without_a_key_policy_ram_decides_alone(ram: Decision) -> None:
+    detail = await refusal(ram, None, OWNER)
+    assert (detail or {}).get("NoPermissionType", "Allow") == ram.value
