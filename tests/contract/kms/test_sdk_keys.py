@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kms_emulator import import_token
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der, rsa_decrypt, rsa_encrypt
+from kms_emulator.import_token import ALGORITHMS
 from kms_emulator.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID, AccessKey
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def test_deletion_protection(sdk: Sdk) -> None:
     assert (described.key_state, described.deletion_protection) == ("PendingDeletion", "Disabled")
 
 
-@pytest.mark.parametrize(
-    "algorithm", ["RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]
-)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_imported_material(sdk: Sdk, algorithm: str) -> None:
     key = sdk.create(origin="EXTERNAL")
     assert (key.key_state, key.origin) == ("PendingImport", "EXTERNAL")
