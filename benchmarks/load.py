@@ -8,6 +8,9 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,13 @@ class Rate:
     p50: float
     p99: float
     errors: int
+
+
+class Answer(NamedTuple):
+    """What matters of an answer; `last` when the server closes the connection after it."""
+
+    status: int
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
