@@ -100,23 +100,29 @@ class TransformError(ShimError):
 class CorruptObjectError(TransformError):
     """An object that cannot be opened or decoded, on a server that may delete it unread."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, *, code: str = "") -> None:
         super().__init__(
             f"StorageError: corrupt object, Code: 7, Key: {key}, ResourceVersion: 0, "
-            f"AdditionalErrorMsg: {reason}"
+            f"AdditionalErrorMsg: {reason}",
+            code=code,
         )
 
 
-class UnreadableListError(ShimError):
-    """A list with corrupt objects, on a server that may delete them unread.
+class StorageReadError(ShimError):
+    """Objects that cannot be read, in a list or a watch of a server that may delete them unread.
 
     ``failures`` are pairs of etcd key and message, a hundred at most; then ``truncated`` is set.
     """
 
     def __init__(
-        self, resource: str, failures: Sequence[tuple[str, str]], *, truncated: bool
+        self,
+        message: str,
+        *,
+        resource: str,
+        failures: Sequence[tuple[str, str]] = (),
+        truncated: bool = False,
     ) -> None:
-        super().__init__(f"failed to read one or more {resource} from the storage")
+        super().__init__(message)
         self.resource = resource
         self.failures = tuple(failures)
         self.truncated = truncated

@@ -4,8 +4,9 @@ Upstream's shapes (go.etcd.io/etcd client/v3/kubernetes): linearizable ranges, a
 one compare and one operation. Nothing else of etcd is used here.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
@@ -19,9 +20,10 @@ from apiserver_shim.errors import (
     StorageUnavailableError,
     TooLargeError,
 )
+from apiserver_shim.storage.etcd_auth import EtcdUser, Metadata, Session
+from apiserver_shim.storage.etcd_member import EtcdTls, Member
 from apiserver_shim.storage.etcd_pb2 import (
     CompactionRequest,
-    CompactionResponse,
     Compare,
     DeleteRangeRequest,
     KeyValue,
@@ -35,29 +37,10 @@ from apiserver_shim.storage.etcd_pb2 import (
     WatchResponse,
 )
 
-_OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # A transaction that was applied must not be sent again: its compare would fail the second time.
-    ("grpc.enable_retries", 0),
-    # An etcd that comes back is found again within a second.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-)
+logger = logging.getLogger(__name__)
+
 _REQUIRE_LEADER = (("hasleader", "true"),)
 _NOT_SENT = "failed to connect to all addresses"  # gRPC core, before a request leaves
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdTls:
-    """PEM bytes for https endpoints; ``key`` and ``certificate`` only for client certificates."""
-
-    authority: bytes
-    certificate: bytes | None = None
-    key: bytes | None = field(default=None, repr=False)
 
 
 class Read(NamedTuple):
@@ -75,6 +58,14 @@ class Range(NamedTuple):
     total: int
 
 
+class Claimed(NamedTuple):
+    """A claim's outcome; ``version`` is the key's now, whoever wrote it."""
+
+    succeeded: bool
+    revision: int
+    version: int
+
+
 class Written(NamedTuple):
     """A transaction's outcome; when the compare failed, ``kv`` is what stands there instead."""
 
@@ -88,37 +79,6 @@ def prefix_end(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes([prefix[-1] + 1])
 
 
-class _Member:
-    """One endpoint: its channel and the calls on it."""
-
-    def __init__(self, endpoint: str, tls: EtcdTls | None) -> None:
-        scheme, _, address = endpoint.rpartition("://")
-        address = address.rstrip("/")
-        if scheme == "https":
-            pem = tls or EtcdTls(authority=b"")
-            credentials = grpc.ssl_channel_credentials(
-                pem.authority or None, pem.key, pem.certificate
-            )
-            channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
-        else:
-            channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        self.channel = channel
-        self.range = channel.unary_unary(
-            "/etcdserverpb.KV/Range", RangeRequest.SerializeToString, RangeResponse.FromString
-        )
-        self.txn = channel.unary_unary(
-            "/etcdserverpb.KV/Txn", TxnRequest.SerializeToString, TxnResponse.FromString
-        )
-        self.compact = channel.unary_unary(
-            "/etcdserverpb.KV/Compact",
-            CompactionRequest.SerializeToString,
-            CompactionResponse.FromString,
-        )
-        self.watch = channel.stream_stream(
-            "/etcdserverpb.Watch/Watch", WatchRequest.SerializeToString, WatchResponse.FromString
-        )
-
-
 class EtcdClient:
     """Connections to one etcd cluster, shared by every store.
 
@@ -127,13 +87,21 @@ class EtcdClient:
     """
 
     def __init__(
-        self, endpoints: Sequence[str], *, tls: EtcdTls | None = None, timeout: float = 5.0
+        self,
+        endpoints: Sequence[str],
+        *,
+        tls: EtcdTls | None = None,
+        user: EtcdUser | None = None,
+        timeout: float = 5.0,
     ) -> None:
         if not endpoints:
             raise StorageError("no etcd endpoint given")
-        self._members = tuple(_Member(endpoint, tls) for endpoint in endpoints)
+        self._members = tuple(Member(endpoint, tls) for endpoint in endpoints)
         self._member = self._members[0]
         self._timeout = timeout
+        self._session = Session(user)
+        self._newest = 0
+        self.resets = 0  # how often the store was found to have lost its past
 
     async def close(self) -> None:
         """Close the connections; running calls and watches end."""
@@ -186,6 +154,20 @@ class EtcdClient:
             )
         )
 
+    async def claim(self, key: bytes, value: bytes, *, version: int) -> Claimed:
+        """Put ``key`` if its version is still ``version``, else read it."""
+        response = await self._transact(
+            TxnRequest(
+                compare=(Compare(target=Compare.VERSION, key=key, version=version),),
+                success=(RequestOp(request_put=PutRequest(key=key, value=value)),),
+                failure=(RequestOp(request_range=RangeRequest(key=key, limit=1)),),
+            )
+        )
+        if response.succeeded:
+            return Claimed(True, response.header.revision, version + 1)
+        found = response.responses[0].response_range.kvs
+        return Claimed(False, response.header.revision, found[0].version if found else 0)
+
     async def delete_prefix(self, prefix: bytes) -> None:
         """Delete every key that begins with ``prefix``: a logical cluster's end."""
         everything = DeleteRangeRequest(key=prefix, range_end=prefix_end(prefix))
@@ -195,14 +177,17 @@ class EtcdClient:
         """Forget what is older than ``revision``."""
         member = self._member
         try:
-            await member.compact(CompactionRequest(revision=revision), timeout=self._timeout)
+            await self._call(member, member.compact, CompactionRequest(revision=revision))
         except grpc.aio.AioRpcError as error:
             raise self._failed(member, error, revision) from None
 
     async def watch_once(self, request: WatchRequest) -> AsyncGenerator[WatchResponse]:
         """Yield one watch's responses until the stream breaks: StorageUnavailableError then."""
+        if self._session.needed:
+            # A watch does not say well that its token was refused; a read does, and gets a new one.
+            await self._range(RangeRequest(key=request.create_request.key, limit=1))
         member = self._member
-        call = member.watch(None, metadata=_REQUIRE_LEADER)
+        call = member.watch(None, metadata=_REQUIRE_LEADER + self._session.metadata)
         try:
             await call.write(request)
             async for response in call:
@@ -215,10 +200,12 @@ class EtcdClient:
 
     async def _range(self, request: RangeRequest) -> RangeResponse:
         failure: Exception
+        newest = self._newest
         for _ in self._members:
             member = self._member
             try:
-                response: RangeResponse = await member.range(request, timeout=self._timeout)
+                response: RangeResponse = await self._call(member, member.range, request)
+                self._saw(response.header.revision, newest)
                 return response
             except grpc.aio.AioRpcError as error:
                 failure = self._failed(member, error, request.revision)
@@ -228,21 +215,46 @@ class EtcdClient:
         raise failure from None
 
     async def _txn(self, request: TxnRequest) -> Written:
+        return _written(await self._transact(request))
+
+    async def _transact(self, request: TxnRequest) -> TxnResponse:
         failure: Exception
+        newest = self._newest
         for _ in self._members:
             member = self._member
             try:
-                response: TxnResponse = await member.txn(request, timeout=self._timeout)
+                response: TxnResponse = await self._call(member, member.txn, request)
+                self._saw(response.header.revision, newest)
+                return response
             except grpc.aio.AioRpcError as error:
                 failure = self._failed(member, error, 0)
                 # Only a write that never left may go to another member.
                 if not (error.details() or "").startswith(_NOT_SENT):
                     break
-            else:
-                return _written(response)
         raise failure from None
 
-    def _failed(self, member: _Member, error: grpc.aio.AioRpcError, revision: int) -> Exception:
+    async def _call(self, member: Member, method: Any, request: Any) -> Any:
+        def attempt(metadata: Metadata) -> Any:
+            return method(request, timeout=self._timeout, metadata=metadata)
+
+        return await self._session.call(
+            partial(member.authenticate, timeout=self._timeout), attempt
+        )
+
+    def _saw(self, revision: int, newest: int) -> None:
+        """Notice a store that is younger than it was when this request was sent."""
+        if revision >= newest:
+            self._newest = max(self._newest, revision)
+            return
+        logger.warning(
+            "etcd's revision went back from %d to %d: it was restored, emptied, or lost writes",
+            newest,
+            revision,
+        )
+        self._newest = revision
+        self.resets += 1
+
+    def _failed(self, member: Member, error: grpc.aio.AioRpcError, revision: int) -> Exception:
         failure = _translate(error, revision)
         if isinstance(failure, StorageUnavailableError) and self._member is member:
             following = self._members.index(member) + 1

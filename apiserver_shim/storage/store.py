@@ -1,6 +1,6 @@
 """Objects in etcd: encode, seal, one transaction; and back (k8s.io/apiserver storage/etcd3)."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -13,14 +13,16 @@ from apiserver_shim.errors import (
     FutureRevisionError,
     NotFoundError,
     ReadableError,
+    ShimError,
     StaleWriteError,
     StorageError,
     TransformError,
 )
-from apiserver_shim.storage import codec
+from apiserver_shim.kubernetes_version import KubernetesVersion
+from apiserver_shim.storage import codec, corruption
 from apiserver_shim.storage.etcd import EtcdClient, prefix_end
 from apiserver_shim.storage.etcd_pb2 import Event, KeyValue
-from apiserver_shim.storage.opening import open_all
+from apiserver_shim.storage.opening import open_all, open_most
 from apiserver_shim.storage.watcher import Watcher
 
 Object = dict[str, Any]
@@ -56,10 +58,13 @@ class StoredObject:
     raw: bytes = field(repr=False)
 
 
+Items = list[StoredObject]
+
+
 class Page(NamedTuple):
     """One page of a list at ``revision``; ``next_start`` (relative to the prefix) resumes it."""
 
-    items: list[StoredObject]
+    items: Items
     revision: int
     next_start: str | None
     remaining: int
@@ -77,8 +82,18 @@ class WatchEvent(NamedTuple):
 class Store:
     """The objects of one logical cluster below one etcd prefix."""
 
-    def __init__(self, etcd: EtcdClient, *, prefix: str, transformers: TransformerSet) -> None:
+    def __init__(
+        self,
+        etcd: EtcdClient,
+        *,
+        prefix: str,
+        transformers: TransformerSet,
+        version: KubernetesVersion | None = None,
+    ) -> None:
+        """``version`` chooses the words for objects that cannot be read."""
         self._etcd = etcd
+        self._version = version or KubernetesVersion()
+        self._tells_corrupt = self._version.allows_unsafe_deletion
         self._prefix = "/" + prefix.strip("/")
         self._transformers = transformers
 
@@ -92,7 +107,12 @@ class Store:
             raise FutureRevisionError(revision, read.revision)
         if read.kv is None:
             raise NotFoundError(key)
-        return await _open(read.kv, self._transformers.for_resource(key.resource))
+        try:
+            return await _open(read.kv, self._transformers.for_resource(key.resource))
+        except (TransformError, DecodeError) as error:
+            if not self._tells_corrupt:
+                raise
+            raise corruption.corrupt(key.path(""), error, read.kv.mod_revision) from None
 
     async def create(self, key: Key, obj: Object) -> Object:
         """Store a new object; returns it with its resourceVersion; raises AlreadyExistsError."""
@@ -134,20 +154,21 @@ class Store:
     async def delete_unreadable(self, key: Key) -> int:
         """Remove an object that cannot be opened or decoded; returns the delete's revision.
 
-        Raises NotFoundError, ReadableError, StaleWriteError.
+        Raises NotFoundError, and ReadableError if it can be read after all.
         """
         etcd_key = key.path(self._prefix).encode()
         kv = (await self._etcd.get(etcd_key)).kv
-        if kv is None:
-            raise NotFoundError(key)
-        try:
-            await _open(kv, self._transformers.for_resource(key.resource))
-        except (TransformError, DecodeError):
-            deleted = await self._etcd.delete(etcd_key, revision=kv.mod_revision)
-            if not deleted.succeeded:
-                raise StaleWriteError(key, None) from None
-            return deleted.revision
-        raise ReadableError(key)
+        while kv is not None:
+            try:
+                await _open(kv, self._transformers.for_resource(key.resource))
+            except (TransformError, DecodeError):
+                deleted = await self._etcd.delete(etcd_key, revision=kv.mod_revision)
+                if deleted.succeeded:
+                    return deleted.revision
+                kv = deleted.kv  # it has changed, and is judged anew
+            else:
+                raise ReadableError(key)
+        raise NotFoundError(key)
 
     async def list(
         self,
@@ -166,9 +187,7 @@ class Store:
         first = prefix + start.encode() if start else prefix
         found = await self._etcd.list(first, prefix_end(prefix), limit=limit, revision=revision)
         kvs = found.kvs
-        transformer = self._transformers.for_resource(resource)
-        opened = await open_all(kvs, transformer)
-        items = [_stored(kv, raw, stale) for kv, (raw, stale) in zip(kvs, opened, strict=True)]
+        items = await self._open_page(resource, kvs)
         remaining = found.total - len(kvs)
         more = remaining > 0 and len(kvs) > 0
         next_start = kvs[-1].key[len(prefix) :].decode() + "\x00" if more else None
@@ -198,7 +217,34 @@ class Store:
                     yield WatchEvent("BOOKMARK", None, None, response.header.revision)
                 for event in response.events:
                     transformer = self._transformers.for_resource(resource)
-                    yield await _watch_event(event, transformer, previous=previous)
+                    try:
+                        yield await _watch_event(event, transformer, previous=previous)
+                    except (TransformError, DecodeError) as error:
+                        if not self._tells_corrupt or event.type != Event.DELETE:
+                            raise
+                        revision = event.kv.mod_revision
+                        raise corruption.unreadable_delete(resource, error, revision) from None
+
+    async def _open_page(self, resource: str, kvs: Sequence[KeyValue]) -> Items:
+        transformer = self._transformers.for_resource(resource)
+        if not self._tells_corrupt:
+            opened = await open_all(kvs, transformer)
+            return [_stored(kv, raw, stale) for kv, (raw, stale) in zip(kvs, opened, strict=True)]
+        most = corruption.MOST_FAILURES
+        opened, unopened = await open_most(kvs, transformer, tolerate=most)
+        failures: dict[int, ShimError] = dict(unopened)
+        items = []
+        for index, (kv, (raw, stale)) in enumerate(zip(kvs, opened, strict=True)):
+            if index in failures or len(failures) > most:
+                continue
+            try:
+                items.append(_stored(kv, raw, stale))
+            except DecodeError as error:
+                failures[index] = error
+        if failures:
+            told = self._version.minor >= 37
+            raise corruption.unreadable_list(resource, kvs, failures, told=told)
+        return items
 
     def _list_prefix(self, resource: str, namespace: str | None) -> bytes:
         if namespace is None:

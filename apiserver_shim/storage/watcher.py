@@ -24,6 +24,7 @@ class Watcher:
         self._prefix = prefix
         self._last = revision
         self._connected = False
+        self._resets = etcd.resets
 
     async def responses(self) -> AsyncGenerator[WatchResponse]:
         """Yield responses with events, or with none as progress, without loss or repetition.
@@ -70,9 +71,12 @@ class Watcher:
 
         A member may merely lag behind its leader, so a linearizable read decides.
         """
-        if response.header.revision >= self._last:
+        if self._etcd.resets == self._resets and response.header.revision >= self._last:
             return
         current = (await self._etcd.get(self._prefix)).revision
+        if self._etcd.resets != self._resets:
+            # It may have grown again since: what it lost was told, what it has instead was not.
+            raise CompactedError(self._last)
         if current < self._last:
             if self._connected:
                 raise CompactedError(self._last)

