@@ -66,7 +66,8 @@ class CallRecord:
 
     `parameters` holds what the operation knows and does not call secret, as sent, so never a
     Plaintext, a CiphertextBlob, key material, a signature or a token. `billable` names the billing
-    item, and is set only for a call that succeeded. `product` is empty when no such version exists.
+    item, and is set only for a call that succeeded; `price_class` says what it is priced as.
+    `product` is empty when no such version exists.
     """
 
     request_id: str
@@ -87,6 +88,7 @@ class CallRecord:
     error_code: str | None = None
     error_message: str | None = None
     billable: str | None = None
+    price_class: str = ""
     key_id: str | None = None
 
 

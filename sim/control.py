@@ -13,10 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 
+from kms_emulator.errors import ApiError
+from kms_emulator.keys import Scope
+from kms_emulator.operations.kms import Kms
 from kms_emulator.ports import ROOT_ACCOUNT_ID
 from sim import VERSION
 from sim.account.billing import Billing
 from sim.account.credentials import Credentials
+from sim.account.hosting import Hosting
+from sim.account.prices import Currency, Model, PriceUnknownError
 from sim.account.trail import Trail
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
@@ -59,6 +64,14 @@ class NewCluster(_Body):
     kms: Literal["v1", "v2"] = "v1"
 
 
+class KeyRotation(_Body):
+    """A new version of a symmetric key, now; KMS has no such operation."""
+
+    key_id: str = Field(min_length=1, max_length=255)
+    account_id: str = Field(default=ROOT_ACCOUNT_ID, pattern=r"^\d{16}$")
+    region: str = Field(default=DEFAULT_REGION, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")
+
+
 class ClockMove(_Body):
     """`advance` a duration such as 8d, `freeze`, or `reset` to the wall clock."""
 
@@ -71,6 +84,8 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     settings: WorldSettings,
     *,
     clock: Clock,
+    kms: Kms,
+    hosting: Hosting,
     credentials: Credentials,
     clusters: ClusterService,
     kubeconfigs: Kubeconfigs,
@@ -84,13 +99,18 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts, www_redirect=False)
     app.exception_handler(ClusterError)(_cluster_error)
     app.exception_handler(ClockError)(_clock_error)
-    _add_world(app, clock, credentials, addresses)
+    app.exception_handler(ApiError)(_kms_error)
+    app.exception_handler(PriceUnknownError)(_price_error)
+    _add_world(app, clock, hosting, credentials, addresses)
+    _add_keys(app, kms)
     _add_clusters(app, clusters, kubeconfigs)
     _add_records(app, trail, billing)
     return app
 
 
-def _add_world(app: FastAPI, clock: Clock, credentials: Credentials, addresses: Addresses) -> None:
+def _add_world(
+    app: FastAPI, clock: Clock, hosting: Hosting, credentials: Credentials, addresses: Addresses
+) -> None:
     @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:
         return "ok"
@@ -111,11 +131,19 @@ def _add_world(app: FastAPI, clock: Clock, credentials: Credentials, addresses: 
             clock.freeze()
         if move.advance is not None:
             clock.advance(parse_duration(move.advance))
+        await hosting.settle()  # before anyone changes what was kept on the days gone by
         return await show_clock()
 
     @app.post("/_sim/accounts", status_code=201)
     async def new_account(account: NewAccount) -> dict[str, Any]:
         return asdict(await credentials.new_account(account.name))
+
+
+def _add_keys(app: FastAPI, kms: Kms) -> None:
+    @app.post("/_sim/kms/rotate")
+    async def rotate_key(body: KeyRotation) -> dict[str, str]:
+        key = await kms.rotation.rotate(Scope(body.account_id, body.region), body.key_id)
+        return {"key_id": key.id, "primary_key_version": key.primary.id}
 
 
 def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfigs) -> None:
@@ -163,8 +191,16 @@ def _add_records(app: FastAPI, trail: Trail, billing: Billing) -> None:
         return await trail.lookup(account_id, name=name, resource=resource, limit=limit)
 
     @app.get("/_sim/bill")
-    async def show_bill(account_id: str = ROOT_ACCOUNT_ID) -> dict[str, Any]:
-        return (await billing.bill(account_id)).as_json()
+    async def show_bill(
+        account_id: str = ROOT_ACCOUNT_ID, model: Model = "classic", currency: Currency = "USD"
+    ) -> dict[str, Any]:
+        return (await billing.bill(account_id, model=model, currency=currency)).as_json()
+
+    @app.get("/_sim/usage")
+    async def show_usage(
+        account_id: str = ROOT_ACCOUNT_ID, since_hour: int = Query(default=0, ge=0, le=2**31)
+    ) -> list[dict[str, Any]]:
+        return [asdict(row) for row in await billing.usage(account_id, since_hour=since_hour)]
 
 
 def _cluster_json(cluster: Cluster) -> dict[str, Any]:
@@ -185,6 +221,14 @@ def _cluster_json(cluster: Cluster) -> dict[str, Any]:
 async def _cluster_error(_request: Request, error: ClusterError) -> JSONResponse:
     body = {"code": error.code, "message": error.message}
     return JSONResponse(body, status_code=_STATUS_OF_CODE.get(error.code, 400))
+
+
+async def _kms_error(_request: Request, error: ApiError) -> JSONResponse:
+    return JSONResponse({"code": error.code, "message": error.message}, status_code=400)
+
+
+async def _price_error(_request: Request, error: PriceUnknownError) -> JSONResponse:
+    return JSONResponse({"code": "PriceUnknown", "message": str(error)}, status_code=400)
 
 
 async def _clock_error(_request: Request, error: ClockError) -> JSONResponse:

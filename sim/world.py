@@ -129,6 +129,10 @@ class World:
         answer: list[dict[str, Any]] = self._call("GET", f"/_sim/trail?{urlencode(query)}")
         return answer
 
+    def rotate_key(self, key_id: str, **scope: str) -> dict[str, Any]:
+        """A new version of a symmetric key, now; `scope`: account_id, region."""
+        return self._json("POST", "/_sim/kms/rotate", {"key_id": key_id, **scope})
+
     def bill(self, **query: Any) -> dict[str, Any]:
         return self._json("GET", f"/_sim/bill?{urlencode(query)}")
 

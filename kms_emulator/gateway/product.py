@@ -58,11 +58,15 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[SubjectT]):
-    """What a call is about. Every resource must be permitted; the first one is recorded."""
+    """What a call is about. Every resource must be permitted; the first one is recorded.
+
+    `price_class`: what a billable call on it is priced as.
+    """
 
     subject: SubjectT
     resources: tuple[Resource, ...] = ()
     key_id: str | None = None
+    price_class: str = ""
 
 
 class Secret:

@@ -218,6 +218,7 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
         error_code=error.code if error else None,
         error_message=error.message if error else None,
         billable=operation.billable if operation and not error else None,
+        price_class=found.price_class if found else "",
         key_id=found.key_id if found else None,
     )
 

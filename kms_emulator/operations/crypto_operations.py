@@ -18,6 +18,7 @@ from kms_emulator.operations.kms import (
     scope_of,
     stop_dry_run,
 )
+from kms_emulator.price_class import call_class
 from kms_emulator.schemas import crypto_operations as schemas
 from kms_emulator.schemas.fields import base64_text
 from kms_emulator.service.asymmetric_operations import Choice
@@ -41,7 +42,7 @@ async def find_key_of_blob(
 ) -> Found[KeyAndBlob]:
     """The request names no key: the blob begins with the id of its key version."""
     key, blob = await _read_blob(kms, call, request.ciphertext_blob)
-    return Found((key, blob), (key_resource(key),), key.id)
+    return Found((key, blob), (key_resource(key),), key.id, call_class(key))
 
 
 async def _read_blob(kms: Kms, call: Call, data: bytes) -> KeyAndBlob:
@@ -71,7 +72,7 @@ async def find_both_keys(
         key_resource(source[0], action="kms:ReEncryptFrom"),
         key_resource(destination, action="kms:ReEncryptTo"),
     )
-    return Found((source, destination), resources, source[0].id)
+    return Found((source, destination), resources, source[0].id, call_class(source[0]))
 
 
 async def _source(kms: Kms, call: Call, request: schemas.ReEncryptRequest) -> Source:

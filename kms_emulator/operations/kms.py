@@ -12,6 +12,7 @@ from kms_emulator.errors import DryRunError, NotBuiltError
 from kms_emulator.gateway.product import Call, Found, Operation, Resource
 from kms_emulator.keys import Alias, Key, Scope
 from kms_emulator.ports import Access
+from kms_emulator.price_class import call_class
 from kms_emulator.schemas.fields import KeyPageRequest, KeyRequest
 from kms_emulator.schemas.policies import key_policy
 from kms_emulator.service.aliases import Aliases
@@ -67,7 +68,7 @@ def scope_of(call: Call) -> Scope:
 
 
 def found_key(key: Key) -> Found[Key]:
-    return Found(key, (key_resource(key),), key.id)
+    return Found(key, (key_resource(key),), key.id, call_class(key))
 
 
 def key_resource(key: Key, *, action: str | None = None) -> Resource:

@@ -1,23 +1,21 @@
-"""What the counted KMS calls cost, in the classic price model per 10,000 calls."""
+"""What the counted calls and days cost, by a price list."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-from sqlalchemy import BigInteger, Connection, cast, func, select
+from sqlalchemy import BigInteger, Connection, Row, cast, func, select
 
-from sim.account.database import Database, usage
+from sim.account.database import Database, hosting, usage
+from sim.account.prices import Currency, Model, PriceList, price_list
 
 
 @dataclass(frozen=True, slots=True)
-class BillItem:
+class CallItem:
     """One priced line: the calls of one action by one caller on one key in one region."""
 
     region: str
+    item: str
     action: str
     caller: str
     key_id: str
@@ -26,11 +24,36 @@ class BillItem:
 
 
 @dataclass(frozen=True, slots=True)
+class HostingItem:
+    """One priced line: the versions of one key, or an instance, kept for so many days."""
+
+    region: str
+    item: str
+    month: int
+    key_id: str
+    days: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class UsageHour:
+    """How often one caller used one key for one action within an hour (hours since 1970)."""
+
+    hour: int
+    region: str
+    action: str
+    caller: str
+    key_id: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """All lines of an account so far."""
 
     currency: str
-    items: tuple[BillItem, ...]
+    items: tuple[CallItem, ...]
+    hosting: tuple[HostingItem, ...]
 
     @property
     def calls(self) -> int:
@@ -38,7 +61,8 @@ class Bill:
 
     @property
     def total(self) -> Decimal:
-        return sum((item.amount for item in self.items), Decimal(0))
+        amounts = [item.amount for item in self.items] + [item.amount for item in self.hosting]
+        return sum(amounts, Decimal(0))
 
     def as_json(self) -> dict[str, Any]:
         """Amounts as decimal strings; sub-cent amounts are kept."""
@@ -46,60 +70,71 @@ class Bill:
             "currency": self.currency,
             "calls": self.calls,
             "total": str(self.total),
-            "items": [
-                {
-                    "region": item.region,
-                    "action": item.action,
-                    "caller": item.caller,
-                    "key_id": item.key_id,
-                    "calls": item.calls,
-                    "amount": str(item.amount),
-                }
-                for item in self.items
-            ],
+            "items": [{**asdict(item), "amount": str(item.amount)} for item in self.items],
+            "hosting": [{**asdict(item), "amount": str(item.amount)} for item in self.hosting],
         }
 
 
 class Billing:
-    """Prices what the ledger counted."""
+    """Prices what the ledger and the hosting meter counted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def bill(self, account_id: str) -> Bill:
-        def work(connection: Connection) -> list[tuple[str, str, str, str, int]]:
-            columns = (usage.c.region, usage.c.action, usage.c.caller, usage.c.key_id)
-            query = (
-                select(*columns, cast(func.sum(usage.c.calls), BigInteger))
-                .where(usage.c.account_id == account_id)
-                .group_by(*columns)
-                .order_by(*columns)
-            )
-            return [tuple(row) for row in connection.execute(query)]
+    async def bill(
+        self, account_id: str, *, model: Model = "classic", currency: Currency = "USD"
+    ) -> Bill:
+        """Raises PriceUnknownError."""
+        prices = price_list(model, currency)
+        calls, days = await self._database.run(
+            lambda connection: (_calls(connection, account_id), _days(connection, account_id))
+        )
+        return Bill(
+            currency,
+            tuple(_call_item(prices, row) for row in calls),
+            tuple(_hosting_item(prices, row) for row in days),
+        )
 
-        return _priced(await self._database.run(work))
+    async def usage(self, account_id: str, *, since_hour: int = 0) -> list[UsageHour]:
+        """The counters themselves, hour by hour."""
+        columns = (usage.c.hour, usage.c.region, usage.c.action, usage.c.caller, usage.c.key_id)
+        query = (
+            select(*columns, cast(func.sum(usage.c.calls), BigInteger))
+            .where(usage.c.account_id == account_id, usage.c.hour >= since_hour)
+            .group_by(*columns)
+            .order_by(*columns)
+        )
+        rows = await self._database.run(lambda connection: connection.execute(query).all())
+        return [UsageHour(*row) for row in rows]
 
 
-@cache
-def _prices() -> dict[str, Any]:
-    text = resources.files("sim.account").joinpath("prices/classic.yaml").read_text()
-    prices: dict[str, Any] = yaml.safe_load(text)
-    return prices
-
-
-def call_price(region: str) -> Decimal:
-    """The price of one call in a region."""
-    prices = _prices()
-    mainland = region.startswith(prices["mainland_prefix"]) and (
-        region not in prices["outside_mainland"]
+def _calls(connection: Connection, account_id: str) -> list[Row[Any]]:
+    columns = (usage.c.region, usage.c.item, usage.c.action, usage.c.caller, usage.c.key_id)
+    query = (
+        select(*columns, cast(func.sum(usage.c.calls), BigInteger).label("calls"))
+        .where(usage.c.account_id == account_id)
+        .group_by(*columns)
+        .order_by(*columns)
     )
-    per_10000 = prices["price_per_10000_calls"]["mainland" if mainland else "elsewhere"]
-    return Decimal(per_10000) / 10_000
+    return list(connection.execute(query))
 
 
-def _priced(rows: Iterable[tuple[str, str, str, str, int]]) -> Bill:
-    items = tuple(
-        BillItem(region, action, caller, key_id, calls, call_price(region) * calls)
-        for region, action, caller, key_id, calls in rows
+def _days(connection: Connection, account_id: str) -> list[Row[Any]]:
+    columns = (hosting.c.region, hosting.c.item, hosting.c.month, hosting.c.key_id)
+    query = (
+        select(*columns, hosting.c.days)
+        .where(hosting.c.account_id == account_id)
+        .order_by(*columns)
     )
-    return Bill(_prices()["currency"], items)
+    return list(connection.execute(query))
+
+
+def _call_item(prices: PriceList, row: Row[Any]) -> CallItem:
+    region, item, action, caller, key_id, calls = row
+    amount = prices.of_call(region, item) * calls
+    return CallItem(region, item, action, caller, key_id, calls, amount)
+
+
+def _hosting_item(prices: PriceList, row: Row[Any]) -> HostingItem:
+    region, item, month, key_id, days = row
+    return HostingItem(region, item, month, key_id, days, prices.of_day(item) * days)

@@ -112,10 +112,28 @@ clusters = Table(
 )
 
 
+hosting = Table(
+    "hosting",
+    metadata,
+    Column("account_id", String(16), primary_key=True),
+    Column("region", String(32), primary_key=True),
+    Column("month", Integer, primary_key=True),  # 202601
+    Column("item", String(32), primary_key=True),
+    Column("key_id", String(64), primary_key=True),
+    Column("days", BigInteger, nullable=False),  # each of one key version
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("day", Integer, nullable=False),  # the first one not counted yet, as days since 1970
+)
+
 SCHEMA = Schema(
     metadata,
     revisions=Path(__file__).parent / "revisions",
-    head="0001",
+    head="0002",
     version_table="account_schema_version",
     oldest_table="accounts",
 )

@@ -77,7 +77,7 @@ def _usage_key(call: CallRecord) -> UsageKey:
         call.caller.account_id,
         call.region,
         int(call.time.timestamp()) // 3600,
-        call.billable or "",
+        call.price_class or call.billable or "",
         call.action,
         call.caller.user_name,
         call.key_id or "",

@@ -52,6 +52,16 @@ def cancel_deletion(arguments: argparse.Namespace) -> int:
     return _change(arguments, "CancelKeyDeletion")
 
 
+def rotate(arguments: argparse.Namespace) -> int:
+    """Not a KMS operation: the control API does it."""
+    rotated = attached(arguments).rotate_key(arguments.key)
+    if arguments.json:
+        say_json(rotated)
+    else:
+        say(f"key {rotated['key_id']} seals with version {rotated['primary_key_version']} now")
+    return 0
+
+
 def _change(arguments: argparse.Namespace, action: str, **parameters: object) -> int:
     """These operations take a key id alone, so an alias is looked up first."""
     kms = _kms(arguments)

@@ -113,6 +113,7 @@ def _add_keys(commands: "Commands") -> None:
         ("enable", "allow its use again"),
         ("schedule-deletion", "let it vanish after a window"),
         ("cancel-deletion", "keep it after all"),
+        ("rotate", "a new version, now; the cloud only rotates by policy"),
     ):
         handler = f"sim.cli.kms:{name.replace('-', '_')}"
         command = _command(group, name, handler, meaning)
@@ -137,8 +138,12 @@ def _add_views(commands: "Commands") -> None:
     trail.epilog = "example: acksim trail --name Decrypt --limit 5"
     trail.add_argument("--name", metavar="ACTION", help="only this action, such as Decrypt")
     trail.add_argument("--limit", type=int, default=20, help="(default: 20)")
-    bill = _command(commands, "bill", "sim.cli.records:bill", "what the KMS calls cost")
-    bill.epilog = "example: acksim bill"
+    bill = _command(commands, "bill", "sim.cli.records:bill", "what keys and their calls cost")
+    bill.epilog = "example: acksim bill --currency CNY"
+    bill.add_argument(
+        "--model", choices=("classic", "instances"), default="classic", help="(default: classic)"
+    )
+    bill.add_argument("--currency", choices=("USD", "CNY"), default="USD", help="(default: USD)")
     for command in (listing, get, trail, bill):
         _data_dir(command)
         _json(command)

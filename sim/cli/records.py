@@ -21,7 +21,7 @@ def trail(arguments: argparse.Namespace) -> int:
 
 
 def bill(arguments: argparse.Namespace) -> int:
-    answer = attached(arguments).bill()
+    answer = attached(arguments).bill(model=arguments.model, currency=arguments.currency)
     if arguments.json:
         say_json(answer)
         return 0
@@ -32,5 +32,14 @@ def bill(arguments: argparse.Namespace) -> int:
             for row in answer["items"]
         ],
     )
+    if answer["hosting"]:
+        say()
+        say_table(
+            ("KEPT AS", "MONTH", "KEY", "DAYS", answer["currency"]),
+            [
+                (row["item"], row["month"], row["key_id"], row["days"], row["amount"])
+                for row in answer["hosting"]
+            ],
+        )
     say(f"{answer['calls']} billable calls, {answer['total']} {answer['currency']}")
     return 0

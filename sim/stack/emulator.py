@@ -1,5 +1,6 @@
 """Alibaba's side of a world."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from kms_emulator.ports import (
 from sim.account.billing import Billing
 from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
+from sim.account.hosting import Hosting
 from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.trail import Trail
@@ -64,9 +66,10 @@ async def run_emulator(
         credentials = Credentials(database, clock.now)
         await credentials.ensure_account(ROOT, "root")
         roles = RoleCredentials(credentials, listeners.endpoint)
+        store = open_store(settings.database or layout.kms)
         alibaba = create_kms(
             KmsSettings(auth=settings.auth, default_region=DEFAULT_REGION),
-            store=open_store(settings.database or layout.kms),
+            store=store,
             identify=credentials,
             authorizer=AllowEverything(),
             call_log=Ledger(database),
@@ -88,9 +91,15 @@ async def run_emulator(
         )
         await clusters.resume()
         await ensure_default_cluster(clusters, ROOT, Kms.of_root(listeners.endpoint))
+        hosting = Hosting(database, store, clock.now)
+        await hosting.settle()
+        meter = asyncio.create_task(hosting.settle_regularly())
+        stack.callback(meter.cancel)
         control = create_control(
             settings,
             clock=clock,
+            kms=alibaba.kms,
+            hosting=hosting,
             credentials=credentials,
             clusters=clusters,
             kubeconfigs=Kubeconfigs(authority, address),

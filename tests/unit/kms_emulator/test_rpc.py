@@ -138,6 +138,7 @@ async def test_a_call_is_recorded_once_with_everything_but_secrets(off: Gate) ->
         resource_type="ACS::KMS::Key",
         resource_name=key_id,
         billable="CryptographicCalls",
+        price_class="basic",
         key_id=key_id,
     )
     assert answer.headers["x-acs-request-id"] == record.request_id
