@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 OLDEST, NEWEST = 27, 37
-_TEXT = re.compile(r"v?1\.(\d{1,3})(?:\.\d+)?")
+_TEXT = re.compile(r"v?1\.([0-9]{1,3})(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.encryption.transformer import TransformerSet
 from apiserver_shim.errors import StorageUnavailableError
 from apiserver_shim.storage.etcd import EtcdClient
+from apiserver_shim.storage.etcd_member import EtcdTls
 from apiserver_shim.storage.store import Store
 
 
@@ -54,7 +55,7 @@ class EtcdProcess:
         self.endpoint = f"http://127.0.0.1:{free_port()}"
         self.peer = f"http://127.0.0.1:{free_port()}"
 
-    async def start(self, together: str = "") -> None:
+    async def start(self, together: str = "", *, tls: EtcdTls | None = None) -> None:
         """Start alone, or as one of the members that ``together`` names."""
         self._together = together or self._together or f"{self.name}={self.peer}"
         self._process = await asyncio.create_subprocess_exec(
@@ -71,10 +72,10 @@ class EtcdProcess:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await self._ready()
+        await self._ready(tls)
 
-    async def _ready(self) -> None:
-        client = EtcdClient([self.endpoint])
+    async def _ready(self, tls: EtcdTls | None) -> None:
+        client = EtcdClient([self.endpoint], tls=tls)
         try:
             async with asyncio.timeout(20):
                 while True:
