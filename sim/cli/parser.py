@@ -185,6 +185,13 @@ def _add_roles(commands: "Commands") -> None:
     plugin.add_argument("--socket", required=True, help="unix socket to listen on")
     plugin.add_argument("--key-id", required=True, help="key id or alias")
     plugin.add_argument("--endpoint", required=True, help="KMS, such as http://127.0.0.1:8700")
+    plugin.add_argument(
+        "--status-of-dead-key",
+        choices=("error", "unhealthy", "blind"),
+        default="error",
+        help="what KMS v2's Status says of a key that is not enabled: a gRPC error (default), "
+        "which ends writes after three minutes; an unhealthy answer, which does not; or nothing",
+    )
 
 
 def _group(commands: "Commands", name: str, meaning: str) -> "Commands":

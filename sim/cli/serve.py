@@ -50,6 +50,7 @@ def kms_plugin(arguments: argparse.Namespace) -> int:
             endpoint=arguments.endpoint,
             key_id=arguments.key_id,
             credentials=alibaba_credentials(),
+            status_of_dead_key=arguments.status_of_dead_key,
         )
     )
     return 0

@@ -5,19 +5,31 @@ from pathlib import Path
 
 from apiserver_shim.kms_plugin.credentials import Credentials
 from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
+from apiserver_shim.kms_plugin.services import StatusOfDeadKey
 from sim.serving import end_requested
 from sim.settings import AlibabaCredentials
 
 
 async def run_kms_plugin(
-    *, socket: Path, endpoint: str, key_id: str, credentials: AlibabaCredentials
+    *,
+    socket: Path,
+    endpoint: str,
+    key_id: str,
+    credentials: AlibabaCredentials,
+    status_of_dead_key: StatusOfDeadKey,
 ) -> None:
     """One plugin for a Kubernetes API server of the user's own."""
     given = credentials.uri or Credentials(
         credentials.access_key_id, credentials.access_key_secret, credentials.security_token
     )
     plugin = KmsPlugin(
-        KmsPluginSettings(socket=socket, endpoint=endpoint, key_id=key_id, credentials=given),
+        KmsPluginSettings(
+            socket=socket,
+            endpoint=endpoint,
+            key_id=key_id,
+            credentials=given,
+            status_of_dead_key=status_of_dead_key,
+        ),
         now=lambda: datetime.now(UTC),
     )
     await plugin.start()

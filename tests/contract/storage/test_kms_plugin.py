@@ -14,16 +14,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from apiserver_shim.encryption.envelope_v2 import Wrapped
+from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Wrapped
+from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.provider import PluginV1, PluginV2
+from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import KmsSocketError, TransformError
 from apiserver_shim.kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
 from apiserver_shim.kms_plugin.signature import authorization, canonical_query
+from kms_emulator.app import KmsSettings, create_app
+from kms_emulator.ports import AllowEverything, KnownAccessKeys, NullCallLog
+from kms_emulator.store import MemoryKeyStore
+
+if TYPE_CHECKING:
+    from tests.contract.storage.conftest import Time
 
 ROOT = Credentials("LTAI5tAcksimRootKey0001", "acksim-root-secret-0001")
 
@@ -59,31 +67,37 @@ async def kms() -> AsyncIterator[str]:
     await process.wait()
 
 
+async def signed(
+    http: httpx.AsyncClient, kms: str, action: str, **parameters: str
+) -> dict[str, Any]:
+    query = canonical_query(parameters)
+    headers = {
+        "host": httpx.URL(kms).netloc.decode(),
+        "x-acs-action": action,
+        "x-acs-version": "2016-01-20",
+        "x-acs-date": now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": secrets.token_hex(16),
+        "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
+    }
+    headers["authorization"] = authorization(
+        query,
+        headers,
+        access_key_id=ROOT.access_key_id,
+        access_key_secret=ROOT.access_key_secret,
+    )
+    response = await http.post(f"{kms}/?{query}", headers=headers)
+    assert response.is_success, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
 @pytest.fixture
 async def call(kms: str) -> AsyncIterator[Call]:
     """Calls the KMS as an operator would, beside the plugin."""
     async with httpx.AsyncClient(trust_env=False) as http:
 
         async def call(action: str, **parameters: str) -> dict[str, Any]:
-            query = canonical_query(parameters)
-            headers = {
-                "host": httpx.URL(kms).netloc.decode(),
-                "x-acs-action": action,
-                "x-acs-version": "2016-01-20",
-                "x-acs-date": now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "x-acs-signature-nonce": secrets.token_hex(16),
-                "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
-            }
-            headers["authorization"] = authorization(
-                query,
-                headers,
-                access_key_id=ROOT.access_key_id,
-                access_key_secret=ROOT.access_key_secret,
-            )
-            response = await http.post(f"{kms}/?{query}", headers=headers)
-            assert response.is_success, response.text
-            answer: dict[str, Any] = response.json()
-            return answer
+            return await signed(http, kms, action, **parameters)
 
         yield call
 
@@ -188,6 +202,51 @@ async def test_another_key_behind_the_alias_changes_the_key_id(
     assert await v2.decrypt(before, uid="u") == b"a seed"
 
 
+async def test_a_rotation_inside_the_kms_makes_a_new_seed_and_old_values_stale(
+    socket_directory: Path, connect: Connect, time: Time
+) -> None:
+    """The KMS and the API server on one simulated clock, a week apart from its rotation."""
+    app = create_app(
+        KmsSettings(),
+        store=MemoryKeyStore(),
+        identify=KnownAccessKeys(),
+        authorizer=AllowEverything(),
+        call_log=NullCallLog(),
+        now=time.now,
+    )
+    kms, path = "http://kms.test", b"/registry/secrets/default/app1"
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http,
+    ):
+        rotating = {"EnableAutomaticRotation": "true", "RotationInterval": "7d"}
+        key_id = (await signed(http, kms, "CreateKey", **rotating))["KeyMetadata"]["KeyId"]
+        settings = KmsPluginSettings(socket_directory / "p.sock", kms, key_id, ROOT)
+        plugin = KmsPlugin(settings, now=time.now, http=http)
+        await plugin.start()
+        v1, v2 = connect(f"unix://{settings.socket}")
+        cipher = await v1.encrypt(b"a DEK")
+        envelope = EnvelopeV2("ack", v2, Runtime(time.now))
+        await envelope.poll()
+        old = await envelope.to_storage(b"value", path)
+        assert await envelope.from_storage(old, path) == (b"value", False)
+        time.advance(8 * 24 * 3600)
+        await envelope.poll_if_due()
+        assert await envelope.from_storage(old, path) == (b"value", True)
+        new = await envelope.to_storage(b"value", path)
+        key_ids = [EncryptedObject.FromString(value).key_id for value in (old, new)]
+        assert all(one.startswith(f"{key_id}/") for one in key_ids)
+        assert key_ids[0] != key_ids[1]
+        assert await envelope.from_storage(new, path) == (b"value", False)
+        # A server that starts after the rotation reads both; v1 never notices.
+        fresh = EnvelopeV2("ack", v2, Runtime(time.now))
+        await fresh.poll()
+        assert await fresh.from_storage(old, path) == (b"value", True)
+        assert await fresh.from_storage(new, path) == (b"value", False)
+        assert await v1.decrypt(cipher) == b"a DEK"
+        await plugin.stop()
+
+
 @pytest.mark.parametrize(
     ("action", "state"),
     [("DisableKey", "Disabled"), ("ScheduleKeyDeletion", "PendingDeletion")],
@@ -227,6 +286,33 @@ async def test_the_status_of_a_dead_key_is_a_choice(
     _, cold_blind = connect(await start(status_of_dead_key="blind"))
     assert (await cold_unhealthy.status()).key_id == healthy.key_id
     assert await cold_blind.status() == healthy
+
+
+async def test_the_command_takes_the_choice(
+    kms: str, key_id: str, call: Call, connect: Connect, socket_directory: Path
+) -> None:
+    path = socket_directory / "command.sock"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sim", "serve", "kms-plugin", "--status-of-dead-key=blind"),
+        *(f"--socket={path}", f"--key-id={key_id}", f"--endpoint={kms}"),
+        env={
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": ROOT.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ROOT.access_key_secret,
+        },
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        _, v2 = connect(f"unix://{path}")
+        async with asyncio.timeout(15):
+            while not path.exists():  # noqa: ASYNC110 - another process makes it
+                await asyncio.sleep(0.05)
+        healthy = await v2.status()
+        await call("DisableKey", KeyId=key_id)
+        assert await v2.status() == healthy
+    finally:
+        process.terminate()
+        await process.wait()
+    assert not path.exists()
 
 
 class CountingTransport(httpx.AsyncHTTPTransport):
