@@ -15,6 +15,7 @@ import httpx
 
 from apiserver_shim.errors import KmsSocketError
 from apiserver_shim.kms_plugin.credentials import Credentials, StaticCredentials, UriCredentials
+from apiserver_shim.kms_plugin.http import http_client
 from apiserver_shim.kms_plugin.kms_client import KmsClient
 from apiserver_shim.kms_plugin.services import ServiceV1, ServiceV2, StatusOfDeadKey
 
@@ -61,7 +62,7 @@ class KmsPlugin:
         _clear(settings.socket)
         http = self._given_http
         if http is None:
-            http = self._own_http = httpx.AsyncClient(trust_env=False)
+            http = self._own_http = http_client()
         given = settings.credentials
         credentials = (
             UriCredentials(given, http, now=self._now)

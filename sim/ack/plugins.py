@@ -8,10 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import httpx
-
 from apiserver_shim.errors import KmsError
 from apiserver_shim.kms_plugin.credentials import UriCredentials
+from apiserver_shim.kms_plugin.http import http_client
 from apiserver_shim.kms_plugin.kms_client import KmsClient
 from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
 from sim.account.credentials import MANAGED_SECURITY_ROLE
@@ -37,7 +36,7 @@ class Plugins:
         self._endpoint = endpoint
         self._roles = roles
         self._now = now
-        self._http = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_SECONDS)
+        self._http = http_client()
         self._running: dict[str, tuple[KmsPlugin, str]] = {}
 
     def socket(self, cluster_id: str) -> Path:
