@@ -32,10 +32,14 @@ _CATCH_UP_EVERY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class KmsSettings:
-    """`auth`: see gateway/authentication. `default_region`: of a call that names none."""
+    """`auth`: see gateway/authentication. `default_region`: of a call that names none.
+
+    `limited`: whether accounts have the cloud's quotas of keys, aliases and calls a second.
+    """
 
     auth: AuthMode = "strict"
     default_region: str = "cn-hangzhou"
+    limited: bool = False
 
 
 def create_app(  # noqa: PLR0913 - the composition root names every port once
@@ -49,7 +53,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     products: Iterable[Product] = (),
 ) -> Emulator:
     """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
-    kms = kms_of(store, now=now)
+    kms = kms_of(store, now=now, limited=settings.limited)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +65,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         await store.close()
 
     gateway = RpcGateway(
-        (kms_product(kms), *products),
+        (kms_product(kms, limited=settings.limited), *products),
         # Who calls: signature, age, nonce, token.
         authenticator=Authenticator(identify, mode=settings.auth, now=now),
         # May they: asked per resource, once the operation has found it.

@@ -213,6 +213,11 @@ class LimitExceededError(ApiError):
     message = "The request was rejected because user create resource limit was exceeded."
 
 
+class ThrottledError(ApiError):
+    code = "Rejected.Throttling"
+    message = "QPS Limit Exceeded"
+
+
 class OriginUnsupportedError(ApiError):
     code = "Unsupported.Origin"
     message = "This key origin is not valid for this api."

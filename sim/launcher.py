@@ -17,7 +17,7 @@ from sim import etcd_server
 from sim.ack.pki import LocalAuthority
 from sim.layout import Layout
 from sim.listeners import Listener, PortTakenError, bind, free_port
-from sim.settings import LOOPBACK, WorldSettings
+from sim.settings import LOOPBACK, WorldSettings, role_environment
 from sim.supervisor import Child, ChildError, Supervisor, guarded, python_role
 from sim.world import Facts, World
 
@@ -33,7 +33,7 @@ class Launcher:
 
     def __init__(self, settings: WorldSettings) -> None:
         self.settings = settings
-        self.supervisor = Supervisor()
+        self.supervisor = Supervisor(role_environment(settings))
         self._layout = Layout.of(settings.data_dir)
         self._lock: IO[str] | None = None
         self._listeners: list[Listener] = []

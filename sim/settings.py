@@ -39,6 +39,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("ACKSIM_ETCD", "", "endpoints of a running etcd, comma separated; else one is started"),
     Setting("ACKSIM_AUTH", "strict", "signatures and permissions: off, soft (log only) or strict"),
+    Setting(
+        "ACKSIM_LIMITS", "off", "the cloud's quotas of keys and calls a second: on or off"
+    ),
     Setting("ACKSIM_HOST", LOOPBACK, "the address that every listener binds"),
     Setting("ACKSIM_PORT", "8700", "Alibaba Cloud APIs over HTTP"),
     Setting("ACKSIM_TLS_PORT", "8743", "Alibaba Cloud APIs over HTTPS"),
@@ -70,6 +73,7 @@ class WorldSettings:
     database: str = field(default="", repr=False)
     etcd: tuple[str, ...] = ()
     auth: AuthMode = "strict"
+    limited: bool = False
     host: str = LOOPBACK
     ports: Ports = field(default_factory=Ports)
     hostnames: tuple[str, ...] = ()
@@ -95,6 +99,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
         database=_database(values["ACKSIM_DATABASE"]),
         etcd=endpoints(values["ACKSIM_ETCD"]),
         auth=auth_mode(values["ACKSIM_AUTH"]),
+        limited=_switch(values, "ACKSIM_LIMITS"),
         host=values["ACKSIM_HOST"],
         ports=Ports(
             http=_port(values, "ACKSIM_PORT"),
@@ -104,6 +109,17 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
         ),
         hostnames=endpoints(values["ACKSIM_HOSTNAMES"]),
     )
+
+
+def role_environment(
+    settings: WorldSettings, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment for the roles of a world: what no argument of theirs says."""
+    return {
+        **environ,
+        "ACKSIM_DATABASE": settings.database,
+        "ACKSIM_LIMITS": "on" if settings.limited else "off",
+    }
 
 
 def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -117,6 +133,12 @@ def _database(text: str) -> str:
             "ACKSIM_DATABASE is no postgresql:// URL; write one, or nothing for SQLite files"
         )
     return text
+
+
+def _switch(values: Mapping[str, str], name: str) -> bool:
+    if values[name] not in {"on", "off"}:
+        raise SettingsError(f"{name} is {values[name]!r}; write on or off")
+    return values[name] == "on"
 
 
 def _port(values: Mapping[str, str], name: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kms_emulator.errors import InvalidParameterError, MissingParameterError, NotBuiltError
+from kms_emulator.gateway.throttle import Throttle
 from kms_emulator.ports import Access, Caller, Decision
 
 ServiceT = TypeVar("ServiceT")
@@ -135,7 +136,8 @@ class Product:
 
     `service` is handed to every operation. `statuses` gives the HTTP status of the product's own
     error codes (400 where it says nothing). `wording` maps the gateway's error codes to the
-    product's own code and message, for products that word them differently.
+    product's own code and message, for products that word them differently. `throttle` counts the
+    calls of each account.
     """
 
     name: str
@@ -144,3 +146,4 @@ class Product:
     service: Any = field(repr=False)
     statuses: Mapping[str, int] = field(default_factory=dict)
     wording: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    throttle: Throttle | None = None

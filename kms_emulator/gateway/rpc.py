@@ -175,6 +175,8 @@ class RpcGateway:
         if region is None:
             raise RegionUnknownError
         operation, service = address.operation, address.product.service
+        if address.product.throttle is not None:
+            address.product.throttle.take(caller.account_id, region, operation.name)
         parsed = operation.parse(exchange.parameters)
         exchange.found = found = await operation.find(service, call, parsed)
         if operation.ram_action is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from secrets import token_bytes as system_token_bytes
 
 from kms_emulator.gateway.product import Product
+from kms_emulator.gateway.throttle import Throttle
 from kms_emulator.operations import (
     aliases,
     asymmetric_operations,
@@ -23,12 +24,14 @@ from kms_emulator.operations import (
     versions,
 )
 from kms_emulator.operations.kms import Kms, Row
+from kms_emulator.operations.quotas import quotas
 from kms_emulator.ports import Clock
 from kms_emulator.service.aliases import Aliases
 from kms_emulator.service.asymmetric_operations import AsymmetricOperations
 from kms_emulator.service.crypto_operations import CryptoOperations
 from kms_emulator.service.imports import Imports
 from kms_emulator.service.keys import Keys
+from kms_emulator.service.limits import ResourceLimits
 from kms_emulator.service.rotation import Rotation
 from kms_emulator.service.tags import Tags
 from kms_emulator.store import KeyStore
@@ -60,6 +63,7 @@ _STATUSES: Mapping[str, int] = {
     "Rejected.PendingDeletion": 409,
     "Rejected.PendingImport": 409,
     "Rejected.StateModifiedFailed": 409,
+    "Rejected.Throttling": 429,
 }
 
 _WORDING: Mapping[str, tuple[str, str]] = {
@@ -76,10 +80,15 @@ _WORDING: Mapping[str, tuple[str, str]] = {
 
 
 def kms_of(
-    store: KeyStore, *, now: Clock, token_bytes: Callable[[int], bytes] = system_token_bytes
+    store: KeyStore,
+    *,
+    now: Clock,
+    token_bytes: Callable[[int], bytes] = system_token_bytes,
+    limited: bool = False,
 ) -> Kms:
-    """The domain over a store."""
-    all_keys = Keys(store, now=now, token_bytes=token_bytes)
+    """The domain over a store; `limited` to what an account may have."""
+    limits = ResourceLimits(store, enforced=limited)
+    all_keys = Keys(store, limits, now=now, token_bytes=token_bytes)
     return Kms(
         keys=all_keys,
         rotation=Rotation(all_keys, now=now),
@@ -87,9 +96,11 @@ def kms_of(
         tags=Tags(all_keys),
         crypto=CryptoOperations(token_bytes=token_bytes),
         asymmetric=AsymmetricOperations(),
-        aliases=Aliases(store, all_keys),
+        aliases=Aliases(store, all_keys, limits),
     )
 
 
-def kms_product(kms: Kms) -> Product:
-    return Product("Kms", "2016-01-20", OPERATIONS, kms, _STATUSES, _WORDING)
+def kms_product(kms: Kms, *, limited: bool = False) -> Product:
+    """`limited` to the calls a second that an account may make."""
+    throttle = Throttle(quotas(OPERATIONS)) if limited else None
+    return Product("Kms", "2016-01-20", OPERATIONS, kms, _STATUSES, _WORDING, throttle)

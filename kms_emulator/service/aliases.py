@@ -12,6 +12,7 @@ from kms_emulator.errors import (
 )
 from kms_emulator.keys import Alias, Key, Page, Scope
 from kms_emulator.service.keys import Keys
+from kms_emulator.service.limits import ResourceLimits
 from kms_emulator.states import advance
 from kms_emulator.store import KeyStore
 
@@ -19,9 +20,10 @@ from kms_emulator.store import KeyStore
 class Aliases:
     """The aliases of every account and region."""
 
-    def __init__(self, store: KeyStore, keys: Keys) -> None:
+    def __init__(self, store: KeyStore, keys: Keys, limits: ResourceLimits) -> None:
         self._store = store
         self._keys = keys
+        self._limits = limits
 
     async def find(self, scope: Scope, name: str) -> tuple[Alias, Key]:
         """An alias and its key. Raises AliasNotFoundError."""
@@ -33,6 +35,7 @@ class Aliases:
     async def create(self, key: Key, name: str) -> None:
         advance("CreateAlias", key.state)
         await self._keys.catch_up()  # a key that is gone holds no name
+        await self._limits.check_new_alias(key.scope)
         try:
             await self._store.add_alias(Alias(key.scope, name, key.id))
         except AliasExistsError:

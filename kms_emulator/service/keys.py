@@ -32,6 +32,7 @@ from kms_emulator.keys import (
 )
 from kms_emulator.ports import Clock
 from kms_emulator.service.filters import Filters, names_by_key, passes
+from kms_emulator.service.limits import ResourceLimits
 from kms_emulator.service.new_key import NewKey
 from kms_emulator.specs import SPECS, Family
 from kms_emulator.states import advance
@@ -50,14 +51,23 @@ _INSTANCE_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 class Keys:
     """The keys of every account and region, on the simulated clock."""
 
-    def __init__(self, store: KeyStore, *, now: Clock, token_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        limits: ResourceLimits,
+        *,
+        now: Clock,
+        token_bytes: Callable[[int], bytes],
+    ) -> None:
         self._store = store
+        self._limits = limits
         self._now = now
         self._token_bytes = token_bytes
 
     async def create(self, scope: Scope, new: NewKey) -> Key:
-        """Raises the errors of NewKey.settled."""
+        """Raises the errors of NewKey.settled, and LimitExceededError."""
         new = new.settled()
+        await self._limits.check_new_key(scope)
         external = new.origin == ORIGIN_EXTERNAL
         now = self._now()
         key = Key(
@@ -223,7 +233,8 @@ class Keys:
         return key.with_primary(PrimaryKeyVersion(self._uuid(), at, material))
 
     async def with_new_version(self, key: Key) -> PrimaryKeyVersion:
-        """A new version for this key, which does not have it yet."""
+        """A new version for this key, which does not have it yet. Raises LimitExceededError."""
+        await self._limits.check_new_version(key.scope)
         return PrimaryKeyVersion(self._uuid(), self._now(), await self._new_material(key.spec))
 
     async def _shared(self, scope: Scope, key_id: str) -> Key:

@@ -1,5 +1,6 @@
 """What the counted calls and days cost, by a price list."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -129,12 +130,12 @@ def _days(connection: Connection, account_id: str) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def _call_item(prices: PriceList, row: Row[Any]) -> CallItem:
+def _call_item(prices: PriceList, row: Sequence[Any]) -> CallItem:
     region, item, action, caller, key_id, calls = row
     amount = prices.of_call(region, item) * calls
     return CallItem(region, item, action, caller, key_id, calls, amount)
 
 
-def _hosting_item(prices: PriceList, row: Row[Any]) -> HostingItem:
+def _hosting_item(prices: PriceList, row: Sequence[Any]) -> HostingItem:
     region, item, month, key_id, days = row
     return HostingItem(region, item, month, key_id, days, prices.of_day(item) * days)

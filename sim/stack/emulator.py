@@ -68,7 +68,9 @@ async def run_emulator(
         roles = RoleCredentials(credentials, listeners.endpoint)
         store = open_store(settings.database or layout.kms)
         alibaba = create_kms(
-            KmsSettings(auth=settings.auth, default_region=DEFAULT_REGION),
+            KmsSettings(
+                auth=settings.auth, default_region=DEFAULT_REGION, limited=settings.limited
+            ),
             store=store,
             identify=credentials,
             authorizer=AllowEverything(),

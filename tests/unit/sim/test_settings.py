@@ -28,6 +28,7 @@ def test_every_row_is_read() -> None:
             "ACKSIM_HOST": "0.0.0.0",
             "ACKSIM_PORT": "1",
             "ACKSIM_DATABASE": "postgresql://u:p@db/acksim",
+            "ACKSIM_LIMITS": "on",
             "ACKSIM_TLS_PORT": "2",
             "ACKSIM_KUBERNETES_PORT": "3",
             "ACKSIM_CONTROL_PORT": "0",
@@ -40,13 +41,14 @@ def test_every_row_is_read() -> None:
         changed.database == "postgresql://u:p@db/acksim",
         changed.etcd == ("http://a:2379", "http://b:2379"),
         changed.auth == "soft",
+        changed.limited,
         changed.host == "0.0.0.0",
         (changed.ports.http, changed.ports.https) == (1, 2),
         (changed.ports.kubernetes, changed.ports.control) == (3, 0),
         changed.hostnames == ("emulator",),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 10
+    assert len(SETTINGS) == 11
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_every_row_is_read() -> None:
         ("ACKSIM_PORT", "70000"),
         ("ACKSIM_PORT", "-1"),
         ("ACKSIM_AUTH", "no"),
+        ("ACKSIM_LIMITS", "yes"),
         ("ACKSIM_DATABASE", "mysql://db"),
     ],
 )
