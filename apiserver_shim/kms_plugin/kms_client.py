@@ -111,9 +111,8 @@ class KmsClient:
             # Whoever calls the plugin sets the time limit, for the whole of its call.
             response = await self._http.post(f"{self._base}?{query}", headers=headers, timeout=None)
         except httpx.HTTPError as error:
-            raise KmsUnreachableError(
-                "", f"{type(error).__name__} at {self._host}: {error}"
-            ) from None
+            cause = str(error) or type(error).__name__
+            raise KmsUnreachableError("", f"no answer from {self._host}: {cause}") from None
         return _answer(response)
 
     def _signed_headers(self, action: str, query: str, credentials: Credentials) -> dict[str, str]:

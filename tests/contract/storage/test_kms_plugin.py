@@ -372,7 +372,7 @@ async def test_a_wrong_secret_is_unauthenticated(start: Start, connect: Connect)
 
 async def test_a_kms_that_is_away_is_unavailable(start: Start, connect: Connect) -> None:
     v1, v2 = connect(await start(endpoint="http://127.0.0.1:1"))
-    prefix = "rpc error: code = Unavailable desc = ConnectError at 127.0.0.1:1: "
+    prefix = "rpc error: code = Unavailable desc = no answer from 127.0.0.1:1: "
     assert (await failure(v1.encrypt(b"x"))).startswith(prefix)
     assert (await failure(v2.status())).startswith(prefix)
 
