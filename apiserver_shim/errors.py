@@ -7,6 +7,8 @@ because operators search for it.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from apiserver_shim.groups import qualified
+
 
 class ObjectKey(Protocol):
     """What an error tells about the object it speaks of (``storage.store.Key`` fits)."""
@@ -31,7 +33,7 @@ class NotFoundError(ShimError):
     """No object is stored under this key."""
 
     def __init__(self, key: ObjectKey) -> None:
-        super().__init__(f'{key.resource} "{key.name}" not found')
+        super().__init__(f'{qualified(key.resource)} "{key.name}" not found')
         self.key = key
 
 
@@ -39,7 +41,7 @@ class AlreadyExistsError(ShimError):
     """A create met an object under the same key."""
 
     def __init__(self, key: ObjectKey) -> None:
-        super().__init__(f'{key.resource} "{key.name}" already exists')
+        super().__init__(f'{qualified(key.resource)} "{key.name}" already exists')
         self.key = key
 
 

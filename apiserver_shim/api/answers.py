@@ -41,7 +41,12 @@ def list_reply(request: ApiRequest, strategy: Strategy, found: ListResult, *, no
         }
     else:
         kind = f"{strategy.kind}List"
-        answer = {"kind": kind, "apiVersion": "v1", "metadata": metadata, "items": found.items}
+        answer = {
+            "kind": kind,
+            "apiVersion": strategy.api_version,
+            "metadata": metadata,
+            "items": found.items,
+        }
     return reply(request, answer, wanted, 200)
 
 

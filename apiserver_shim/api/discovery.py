@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.objects.strategy import Strategy
 
@@ -16,11 +17,16 @@ _STORAGE_VERSION_HASHES: Mapping[str, str] = {
     "serviceaccounts": "pbx9ZvyFpBE=",
     "namespaces": "Q3oi5N2YM8M=",
     "configmaps": "qFsyl6wFWjQ=",
+    "clusterrolebindings": "48tpQ8gZHFc=",
+    "clusterroles": "bYE5ZWDrJ44=",
+    "rolebindings": "eGsCzGH6b1g=",
+    "roles": "7FuwZcIIItM=",
 }
 _REVIEWS: Mapping[str, Mapping[str, str]] = {
     "authentication.k8s.io": {"selfsubjectreviews": "SelfSubjectReview"},
     "authorization.k8s.io": {"selfsubjectaccessreviews": "SelfSubjectAccessReview"},
 }
+GROUPS = (*_REVIEWS, RBAC)
 
 
 def version() -> Object:
@@ -38,7 +44,7 @@ def version() -> Object:
 
 
 def root() -> Object:
-    groups = [f"/apis/{group}" for group in _REVIEWS]
+    groups = [f"/apis/{group}" for group in GROUPS]
     paths = ["/api", "/api/v1", "/apis", *groups, *(f"{path}/v1" for path in groups)]
     health = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
     return {"paths": [*paths, *health]}
@@ -53,11 +59,11 @@ def core_versions(address: str) -> Object:
 
 
 def groups() -> Object:
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(g) for g in _REVIEWS]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(g) for g in GROUPS]}
 
 
 def group(name: str) -> Object | None:
-    if name not in _REVIEWS:
+    if name not in GROUPS:
         return None
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
 
@@ -68,9 +74,13 @@ def _group(name: str) -> Object:
 
 
 def core_resources() -> Object:
-    rows = [row for strategy in KINDS.values() for row in _resource_rows(strategy)]
-    rows.sort(key=lambda row: str(row["name"]))
-    return {"kind": "APIResourceList", "groupVersion": "v1", "resources": rows}
+    return {"kind": "APIResourceList", "groupVersion": "v1", "resources": _stored_rows("")}
+
+
+def _stored_rows(group: str) -> list[Object]:
+    strategies = (strategy for strategy in KINDS.values() if strategy.group == group)
+    rows = [row for strategy in strategies for row in _resource_rows(strategy)]
+    return sorted(rows, key=lambda row: str(row["name"]))
 
 
 def _resource_rows(strategy: Strategy) -> list[Object]:
@@ -99,9 +109,10 @@ def _resource_rows(strategy: Strategy) -> list[Object]:
 
 
 def group_resources(name: str) -> Object | None:
-    if name not in _REVIEWS:
+    if name not in GROUPS:
         return None
-    rows = [
+    rows = [*_stored_rows(name)]
+    rows += [
         {
             "name": resource,
             "singularName": kind.lower(),
@@ -109,7 +120,7 @@ def group_resources(name: str) -> Object | None:
             "kind": kind,
             "verbs": ["create"],
         }
-        for resource, kind in _REVIEWS[name].items()
+        for resource, kind in _REVIEWS.get(name, {}).items()
     ]
     return {
         "kind": "APIResourceList",

@@ -23,7 +23,8 @@ _V3_PARAMETERS = (*_V2_PARAMETERS, "force")
 
 def item_path(strategy: Strategy) -> str:
     middle = "/namespaces/{namespace}" if strategy.namespaced else ""
-    return f"/api/v1{middle}/{strategy.resource}/{{name}}"
+    base = f"/apis/{strategy.group}/v1" if strategy.group else "/api/v1"
+    return f"{base}{middle}/{strategy.resource}/{{name}}"
 
 
 def v2(strategies: Iterable[Strategy]) -> bytes:
@@ -34,7 +35,7 @@ def v2(strategies: Iterable[Strategy]) -> bytes:
 
 
 def _v2_path(strategy: Strategy) -> bytes:
-    gvk = f'group: ""\nkind: {strategy.kind}\nversion: v1\n'.encode()
+    gvk = f'group: "{strategy.group}"\nkind: {strategy.kind}\nversion: v1\n'.encode()
     extension = _field(1, _GVK.encode()) + _field(2, _field(2, gvk))
     operation = (
         _field(5, f"patch{strategy.kind}".encode())
@@ -82,6 +83,6 @@ def _v3_path(strategy: Strategy) -> Object:
             "operationId": f"patch{strategy.kind}",
             "parameters": parameters,
             "responses": {"200": {"description": "OK"}},
-            _GVK: {"group": "", "version": "v1", "kind": strategy.kind},
+            _GVK: {"group": strategy.group, "version": "v1", "kind": strategy.kind},
         }
     }

@@ -56,8 +56,8 @@ class Resources:
     async def __call__(self, request: ApiRequest) -> Reply | None:
         """Answer, or stream and return None."""
         info = request.info
-        strategy = KINDS.get(info.resource) if not info.group and info.version == "v1" else None
-        if strategy is None or not _is_place(request, strategy):
+        strategy = KINDS.get(info.resource) if info.version == "v1" else None
+        if strategy is None or strategy.group != info.group or not _is_place(request, strategy):
             return not_found_page()
         if not _is_verb(request, strategy):
             raise StatusError(status.method_not_allowed(info.resource, info.verb))

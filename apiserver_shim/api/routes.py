@@ -18,6 +18,7 @@ from apiserver_shim.objects.kinds import KINDS
 
 Handler = Callable[[ApiRequest], Awaitable[Reply | None]]
 
+_OBJECT_GROUPS = frozenset(strategy.group for strategy in KINDS.values())
 _AUTHENTICATION = "/apis/authentication.k8s.io"
 _AUTHORIZATION = "/apis/authorization.k8s.io"
 
@@ -58,7 +59,7 @@ class PathRoute(BaseRoute):
 
 
 class ResourceRoute(BaseRoute):
-    """Leads every path with a resource of the core group to the verbs; first, as most are that."""
+    """Leads every path with a resource of a group of objects to the verbs; first, as most do."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -67,7 +68,7 @@ class ResourceRoute(BaseRoute):
         if scope["type"] != "http":
             return Match.NONE, {}
         info = ApiRequest.of(scope).info
-        return (Match.FULL if info.resource and not info.group else Match.NONE), {}
+        return (Match.FULL if info.resource and info.group in _OBJECT_GROUPS else Match.NONE), {}
 
     async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await _answer(self._resources, ApiRequest.of(scope), send)
@@ -100,10 +101,9 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
         "/openapi/v3": _fixed(lambda r: openapi.v3_index(r.scope["apiserver_shim.prefix"])),
         openapi.V3_URL: _fixed(lambda _: openapi.v3(KINDS.values())),
     }
-    for path in (_AUTHENTICATION, _AUTHORIZATION):
-        name = path.removeprefix("/apis/")
-        reading[path] = _group(name)
-        reading[f"{path}/v1"] = _group_resources(name)
+    for name in discovery.GROUPS:
+        reading[f"/apis/{name}"] = _group(name)
+        reading[f"/apis/{name}/v1"] = _group_resources(name)
     reading.update({f"/{endpoint}": health for endpoint in ENDPOINTS})
     below: dict[str, Handler] = {f"/{endpoint}/": health for endpoint in ENDPOINTS}
     asking: dict[str, Handler] = {

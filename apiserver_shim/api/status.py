@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from apiserver_shim import errors as storage
+from apiserver_shim.groups import group_of
 from apiserver_shim.objects import errors as objects
 
 Status = dict[str, Any]
@@ -43,13 +44,13 @@ def failure(
 
 def deleted(resource: str, name: str, uid: str) -> Status:
     """Return the answer to a delete that removed the object."""
-    details = {"name": name, "kind": resource, "uid": uid}
+    details = {"name": name, "group": group_of(resource), "kind": resource, "uid": uid}
     return {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Success",
-        "details": details,
+        "details": {key: value for key, value in details.items() if value},
     }
 
 
@@ -110,7 +111,7 @@ def _already_exists(error: Any, verb: str, resource: str) -> Status:  # noqa: AR
 
 
 def _of_key(key: storage.ObjectKey) -> dict[str, str]:
-    return {"name": key.name, "kind": key.resource}
+    return {"name": key.name, "group": group_of(key.resource), "kind": key.resource}
 
 
 def _generate_name(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
@@ -119,7 +120,7 @@ def _generate_name(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG
 
 
 def _conflict(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
-    details = {"name": error.name, "kind": error.resource}
+    details = {"name": error.name, "group": group_of(error.resource), "kind": error.resource}
     return failure(409, "Conflict", error.message, details)
 
 

@@ -14,20 +14,34 @@ _NAME_DOC = (
 _AGE_DOC = "CreationTimestamp is the server time when this object was created, in RFC 3339."
 
 
-def _column(name: str, kind: str, description: str, *, form: str = "") -> Object:
+def _column(name: str, kind: str, description: str, *, form: str = "", priority: int = 0) -> Object:
     return {
         "name": name,
         "type": kind,
         "format": form,
         "description": description,
-        "priority": 0,
+        "priority": priority,
     }
 
 
 _NAME = _column("Name", "string", _NAME_DOC, form="name")
 _AGE = _column("Age", "string", _AGE_DOC)
 
+_ROLE_COLUMNS = (_NAME, _column("Created At", "date", _AGE_DOC))
+_BINDING_COLUMNS = (
+    _NAME,
+    _column("Role", "string", "The role that is bound."),
+    _AGE,
+    _column("Users", "string", "Users in the roleBinding", priority=1),
+    _column("Groups", "string", "Groups in the roleBinding", priority=1),
+    _column("ServiceAccounts", "string", "ServiceAccounts in the roleBinding", priority=1),
+)
+
 _COLUMNS: Mapping[str, Sequence[Object]] = {
+    "roles": _ROLE_COLUMNS,
+    "clusterroles": _ROLE_COLUMNS,
+    "rolebindings": _BINDING_COLUMNS,
+    "clusterrolebindings": _BINDING_COLUMNS,
     "secrets": (
         _NAME,
         _column("Type", "string", "Used to facilitate programmatic handling of secret data."),
@@ -57,11 +71,30 @@ def _name(obj: Object) -> str:
     return name
 
 
+def _binding(obj: Object, now: datetime) -> list[Any]:
+    reference, subjects = obj.get("roleRef") or {}, obj.get("subjects") or ()
+    users, groups = (
+        ", ".join(subject.get("name", "") for subject in subjects if subject.get("kind") == kind)
+        for kind in ("User", "Group")
+    )
+    accounts = ", ".join(
+        f"{subject.get('namespace', '')}/{subject.get('name', '')}"
+        for subject in subjects
+        if subject.get("kind") == "ServiceAccount"
+    )
+    role = f"{reference.get('kind', '')}/{reference.get('name', '')}"
+    return [_name(obj), role, age(obj, now), users, groups, accounts]
+
+
 def _count(obj: Object, *fields: str) -> int:
     return sum(len(obj.get(field) or ()) for field in fields)
 
 
 _CELLS: Mapping[str, Cells] = {
+    "roles": lambda obj, _: [_name(obj), obj["metadata"].get("creationTimestamp")],
+    "clusterroles": lambda obj, _: [_name(obj), obj["metadata"].get("creationTimestamp")],
+    "rolebindings": _binding,
+    "clusterrolebindings": _binding,
     "secrets": lambda obj, now: [_name(obj), obj.get("type"), _count(obj, "data"), age(obj, now)],
     "configmaps": lambda obj, now: [_name(obj), _count(obj, "data", "binaryData"), age(obj, now)],
     "serviceaccounts": lambda obj, now: [_name(obj), _count(obj, "secrets"), age(obj, now)],

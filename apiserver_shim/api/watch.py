@@ -114,7 +114,8 @@ class WatchStream:
         metadata = {"resourceVersion": str(self._revision), "creationTimestamp": None}
         kind = self._selector.strategy.kind
         await self._send_object(
-            "BOOKMARK", {"kind": kind, "apiVersion": "v1", "metadata": metadata}
+            "BOOKMARK",
+            {"kind": kind, "apiVersion": self._selector.strategy.api_version, "metadata": metadata},
         )
 
     async def _send_object(self, kind: str, obj: Object) -> None:

@@ -45,7 +45,10 @@ def decode_object(strategy: Strategy, body: Any, validation: FieldValidation) ->
             "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of "
             "type struct { APIVersion string; Kind string }"
         )
-    kind, version = body.get("kind") or strategy.kind, body.get("apiVersion") or "v1"
+    kind, version = (
+        body.get("kind") or strategy.kind,
+        body.get("apiVersion") or strategy.api_version,
+    )
     _check_type(strategy, kind, version)
     try:
         obj, unknown = read_object(body, strategy.shape)
@@ -53,16 +56,17 @@ def decode_object(strategy: Strategy, body: Any, validation: FieldValidation) ->
         raise _unhandled(strategy, error.message) from None
     if complaint := validation.judge(unknown):
         raise _unhandled(strategy, complaint)
-    typed = {"kind": strategy.kind, "apiVersion": "v1", "metadata": {}}
+    typed = {"kind": strategy.kind, "apiVersion": strategy.api_version, "metadata": {}}
     typed.update((key, value) for key, value in obj.items() if key not in {"kind", "apiVersion"})
     strategy.convert(typed)
     return typed
 
 
 def _check_type(strategy: Strategy, kind: Any, version: Any) -> None:
-    if version != "v1":
+    if version != strategy.api_version:
         raise BadRequestError(
-            f"the API version in the data ({version}) does not match the expected API version (v1)"
+            f"the API version in the data ({version}) does not match "
+            f"the expected API version ({strategy.api_version})"
         )
     if kind != strategy.kind:
         raise BadRequestError(

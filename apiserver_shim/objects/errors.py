@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiserver_shim.errors import ShimError
+from apiserver_shim.groups import qualified
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,10 @@ class InvalidError(ShimError):
     def __init__(
         self, kind: str, name: str, errors: Sequence[FieldError], *, group: str = ""
     ) -> None:
-        qualified = f"{kind}.{group}" if group else kind
+        full_kind = f"{kind}.{group}" if group else kind
         texts = list(dict.fromkeys(map(str, errors)))
         joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-        super().__init__(f'{qualified} "{name}" is invalid: {joined}')
+        super().__init__(f'{full_kind} "{name}" is invalid: {joined}')
         self.kind = kind
         self.name = name
         self.group = group
@@ -76,7 +77,9 @@ class ConflictError(ShimError):
     """The write rests on something that is no longer so."""
 
     def __init__(self, resource: str, name: str, detail: str) -> None:
-        super().__init__(f'Operation cannot be fulfilled on {resource} "{name}": {detail}')
+        super().__init__(
+            f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {detail}'
+        )
         self.resource = resource
         self.name = name
 
@@ -109,7 +112,7 @@ class GenerateNameError(ShimError):
 
     def __init__(self, resource: str, name: str) -> None:
         super().__init__(
-            f'{resource} "{name}" already exists, '
+            f'{qualified(resource)} "{name}" already exists, '
             "the server was not able to generate a unique name for the object"
         )
         self.resource = resource

@@ -69,6 +69,13 @@ def _too_many(limit: int) -> str:
     return f"must be no more than {limit} characters"
 
 
+def path_segment(value: str) -> list[str]:
+    """Check a name that need only fit into a path, as those of roles."""
+    if value in {".", ".."}:
+        return [f"may not be '{value}'"]
+    return [f"may not contain '{character}'" for character in "/%" if character in value]
+
+
 def dns1123_label(value: str) -> list[str]:
     found = [_too_many(63)] if len(value) > 63 else []
     return found if _is_label(value) else [*found, _LABEL_MESSAGE]

@@ -77,7 +77,7 @@ class Registry:
         metadata.stamp_new(meta, self._now(), self._token_bytes)
         strategy.prepare_for_create(obj)
         if errors := strategy.validate(obj):
-            raise InvalidError(strategy.kind, meta.get("name", ""), errors)
+            raise InvalidError(strategy.kind, meta.get("name", ""), errors, group=strategy.group)
         tries = 1 if named else _GENERATE_NAME_TRIES
         for last in (False,) * (tries - 1) + (True,):
             key = Key(strategy.resource, namespace, meta["name"])
@@ -156,7 +156,7 @@ class Registry:
         metadata.carry_over(meta, old["metadata"])
         strategy.prepare_for_update(new, old, subresource)
         if errors := strategy.validate_update(new, old):
-            raise InvalidError(strategy.kind, name, errors)
+            raise InvalidError(strategy.kind, name, errors, group=strategy.group)
         return new
 
     async def delete(self, strategy: Strategy, key: Key, options: DeleteOptions) -> Deleted:

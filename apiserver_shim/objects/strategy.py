@@ -22,6 +22,7 @@ class Strategy:
     identifies an item, or to "" for a set of strings. Lists not named are replaced whole.
     """
 
+    group: ClassVar[str] = ""
     resource: ClassVar[str]
     singular: ClassVar[str]
     kind: ClassVar[str]
@@ -32,6 +33,10 @@ class Strategy:
     namespaced: ClassVar[bool] = True
     returns_deleted_object: ClassVar[bool] = False
     merge_lists: ClassVar[Mapping[str, str]] = METADATA_LISTS
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/v1" if self.group else "v1"
 
     def name_rule(self) -> NameRule:
         return names.dns1123_subdomain

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from apiserver_shim.errors import DecodeError, EncodeError
-from apiserver_shim.storage.kinds import BODIES, STORED
+from apiserver_shim.storage.kinds import API_VERSIONS, BODIES, STORED
 from apiserver_shim.storage.wire import Message, delimited, message, payload, text
 
 MAGIC = b"k8s\x00"
@@ -27,11 +27,11 @@ def _head(api_version: str, kind: str) -> bytes:
     return MAGIC + delimited(b"\x0a", type_meta)
 
 
-_STORED_HEADS = {kind: _head("v1", kind) for kind in STORED}
+_STORED_HEADS = {kind: _head(API_VERSIONS.get(kind, "v1"), kind) for kind in STORED}
 
 
 def encode(obj: Mapping[str, Any]) -> bytes:
-    """Encode one of the four stored kinds, with resourceVersion and selfLink left blank."""
+    """Encode one of the stored kinds, with resourceVersion and selfLink left blank."""
     try:
         kind = obj["kind"]
         raw = STORED[kind].encode(obj)
@@ -58,7 +58,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def encode_body(obj: Mapping[str, Any]) -> bytes:
-    """Encode a response: one of the four kinds, their lists, Status or a review."""
+    """Encode a response: one of the stored kinds, their lists, Status or a review."""
     try:
         kind = obj["kind"]
         raw = BODIES[kind].encode(obj)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from apiserver_shim.storage import rbac_kinds
 from apiserver_shim.storage.wire import (
     Field,
     Message,
@@ -117,6 +118,7 @@ def _objects(meta: Message) -> dict[str, Message]:
                 Message(text(1, "phase"), messages(2, "conditions", _NAMESPACE_CONDITION)),
             ),
         ),
+        **rbac_kinds.objects(meta),
     }
 
 
@@ -252,6 +254,8 @@ def _bodies() -> dict[str, Message]:
     }
 
 
+# Kinds of other groups than the core one.
+API_VERSIONS: Mapping[str, str] = dict.fromkeys(rbac_kinds.KINDS, rbac_kinds.API_VERSION)
 # What etcd keeps: resourceVersion and selfLink are always blank there.
 STORED: Mapping[str, Message] = _objects(_STORED_META)
 # What travels in requests and responses.

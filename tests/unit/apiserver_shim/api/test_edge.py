@@ -19,6 +19,7 @@ from apiserver_shim.api.authorization import authorize
 from apiserver_shim.api.request import RequestInfo, parse_info
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.clusters import ClusterSpec, StaticToken
+from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.storage.store import Key
 
@@ -140,10 +141,11 @@ def test_openapi_v2_is_what_kubectl_was_seen_to_accept() -> None:
 
 def test_discovery_rows() -> None:
     rows = {row["name"]: row for row in discovery.core_resources()["resources"]}
+    rows |= {row["name"]: row for row in (discovery.group_resources(RBAC) or {})["resources"]}
     assert set(rows) == {*KINDS, "namespaces/finalize", "namespaces/status"}
     assert "deletecollection" not in rows["namespaces"]["verbs"]
     for strategy in KINDS.values():
-        digest = hashlib.sha256(f"/v1/{strategy.kind}".encode()).digest()[:8]
+        digest = hashlib.sha256(f"{strategy.group}/v1/{strategy.kind}".encode()).digest()[:8]
         row = rows[strategy.resource]
         assert row["storageVersionHash"] == base64.b64encode(digest).decode()
 
