@@ -10,6 +10,7 @@ import orjson
 from apiserver_shim.errors import ContinueTokenError
 
 _VERSION = "meta.k8s.io/v1"
+_TOO_LARGE = 1 << 63
 
 
 class ContinueToken(NamedTuple):
@@ -34,7 +35,7 @@ def decode(token: str) -> ContinueToken:
         raise _invalid(f": {error}") from None
     if version != _VERSION:
         raise _invalid(f": server does not recognize this encoded version {version!r}")
-    if not isinstance(revision, int) or revision == 0 or revision < -1:
+    if type(revision) is not int or revision == 0 or not -1 <= revision < _TOO_LARGE:
         raise _invalid(f": incorrect encoded start resourceVersion (version {_VERSION})")
     if not isinstance(start, str) or not start:
         raise _invalid(f": encoded start key empty (version {_VERSION})")

@@ -183,6 +183,7 @@ class Store:
 
         Raises CompactedError, FutureRevisionError; one object that cannot be opened fails it all.
         """
+        _refuse_beyond_int64(revision)
         prefix = self._list_prefix(resource, namespace)
         first = prefix + start.encode() if start else prefix
         found = await self._etcd.list(first, prefix_end(prefix), limit=limit, revision=revision)
@@ -210,6 +211,7 @@ class Store:
         Reconnects by itself, losing and repeating nothing. ``previous`` also opens the old object
         of a MODIFIED, for selectors. Raises StorageUnavailableError if it cannot even begin.
         """
+        _refuse_beyond_int64(revision + 1)
         watcher = Watcher(self._etcd, self._list_prefix(resource, namespace), revision)
         async with aclosing(watcher.responses()) as responses:
             async for response in responses:
@@ -255,6 +257,11 @@ class Store:
 
     async def _latest(self, kv: KeyValue | None, transformer: Transformer) -> StoredObject | None:
         return None if kv is None else await _open(kv, transformer)
+
+
+def _refuse_beyond_int64(revision: int) -> None:
+    if revision >= 1 << 63:
+        raise FutureRevisionError(revision)
 
 
 def _is_segment(name: str) -> bool:

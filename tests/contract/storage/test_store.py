@@ -213,6 +213,14 @@ async def test_what_etcd_does_not_take_is_too_large(
         await store.create(APP1, secret(a="AAAA" * (size // 3)))
 
 
+async def test_a_revision_that_no_store_reaches_has_not_happened(store: Store) -> None:
+    for revision in ((1 << 63) - 1, 1 << 63, 1 << 64):
+        with pytest.raises(FutureRevisionError):
+            await store.list("secrets", revision=revision)
+        with pytest.raises(FutureRevisionError):
+            await anext(store.watch("secrets", revision=revision))
+
+
 async def test_lists_larger_than_grpcs_default_limit_arrive(
     store: Store, secret: MakeSecret
 ) -> None:
