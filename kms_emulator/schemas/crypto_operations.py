@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -11,6 +11,7 @@ from kms_emulator.schemas.fields import (
     Base64,
     Blob,
     Context,
+    ContextRequest,
     Flag,
     KeyId,
     KeyRequest,
@@ -22,21 +23,26 @@ from kms_emulator.schemas.fields import (
 _PUBLIC_KEY_LIMIT = 4096
 
 
-class EncryptRequest(KeyRequest):
+class EncryptRequest(KeyRequest, ContextRequest):
     plaintext: Plaintext
     encryption_context: Context = Field(default_factory=dict)
     dry_run: Flag = False
 
 
-class DecryptRequest(WireRequest):
+class DecryptRequest(ContextRequest):
     ciphertext_blob: Blob
     encryption_context: Context = Field(default_factory=dict)
     dry_run: Flag = False
     recipient: Annotated[str, Secret()] = ""
 
 
-class ReEncryptRequest(WireRequest):
+class ReEncryptRequest(ContextRequest):
     """The Source parameters name what made a public-key ciphertext; a blob names it itself."""
+
+    contexts: ClassVar[tuple[str, ...]] = (
+        "SourceEncryptionContext",
+        "DestinationEncryptionContext",
+    )
 
     ciphertext_blob: Blob
     destination_key_id: KeyId
@@ -48,7 +54,7 @@ class ReEncryptRequest(WireRequest):
     dry_run: Flag = False
 
 
-class DataKeyRequest(KeyRequest):
+class DataKeyRequest(KeyRequest, ContextRequest):
     key_spec: Annotated[Literal["AES_256", "AES_128"] | None, BeforeValidator(optional)] = None
     number_of_bytes: Annotated[
         Annotated[int, Field(ge=1, le=1024)] | None, BeforeValidator(optional)
@@ -78,7 +84,7 @@ class GenerateAndExportDataKeyRequest(DataKeyRequest, PublicKeyRequest):
     pass
 
 
-class ExportDataKeyRequest(PublicKeyRequest):
+class ExportDataKeyRequest(PublicKeyRequest, ContextRequest):
     ciphertext_blob: Blob
     encryption_context: Context = Field(default_factory=dict)
     dry_run: Flag = False

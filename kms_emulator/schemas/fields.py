@@ -41,11 +41,15 @@ def _bytes(text: Any) -> Any:
         raise ValueError("not base64") from None
 
 
-def _context(text: Any) -> Any:
+def _context(given: Any) -> Any:
     """A JSON object of strings. Absent, `null` and `{}` are the same; so is an empty value."""
-    if len(text) > _CONTEXT_LIMIT:
+    if isinstance(given, dict):
+        if sum(len(name) + len(value) for name, value in given.items()) > _CONTEXT_LIMIT:
+            raise ValueError("too long")
+        return given
+    if len(given) > _CONTEXT_LIMIT:
         raise ValueError("too long")
-    context = orjson.loads(text) if text else None
+    context = orjson.loads(given) if given else None
     return {} if context is None else context
 
 
@@ -91,6 +95,30 @@ class ListedRequest(WireRequest):
     def _gather(cls, parameters: Any) -> Any:
         gathered = {name: numbered_list(parameters, name) for name in cls.numbered}
         return {**parameters, **{name: items for name, items in gathered.items() if items}}
+
+
+class ContextRequest(WireRequest):
+    """With an encryption context, which old SDKs spread over parameters: `EncryptionContext.name`.
+
+    `contexts` names the parameters that are one.
+    """
+
+    contexts: ClassVar[tuple[str, ...]] = ("EncryptionContext",)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_contexts(cls, parameters: Any) -> Any:
+        for name in cls.contexts:
+            prefix = f"{name}."
+            spread = {
+                given.removeprefix(prefix): value
+                for given, value in parameters.items()
+                if given.startswith(prefix)
+            }
+            if spread:  # both forms at once are no context
+                both = bool(parameters.get(name))
+                parameters = {**parameters, name: "both" if both else spread}
+        return parameters
 
 
 def numbered_list(parameters: Mapping[str, Any], name: str) -> list[Any]:

@@ -19,6 +19,9 @@ from kms_emulator.ports import ROOT_ACCESS_KEY
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import Reply, World
 
+# What is checked here happens before any store is asked.
+pytestmark = pytest.mark.parametrize("_server", ["memory"], indirect=True, scope="module")
+
 ROWS = {row.name: row for row in OPERATIONS}
 BUILT = [name for name, row in ROWS.items() if row.built]
 ABSENT = "99999999-9999-4999-8999-999999999999"

@@ -116,6 +116,25 @@ def test_absent_null_and_empty_contexts_are_one(world: World) -> None:
             assert reply.body["Plaintext"] == HELLO
 
 
+def test_a_context_may_be_spread_over_parameters(world: World) -> None:
+    """As the npm package sends it; to ignore it would be to open what must stay shut."""
+    key_id = world.create_key()
+    spread = {"EncryptionContext.a": "b c", "EncryptionContext.d.e": "f"}
+    whole = {"EncryptionContext": '{"a":"b c","d.e":"f"}'}
+    for used in (spread, whole):
+        sealed = world.call("Encrypt", KeyId=key_id, Plaintext=HELLO, **used)
+        blob = sealed.body["CiphertextBlob"]
+        for claimed in (spread, whole):
+            reply = world.call("Decrypt", CiphertextBlob=blob, **claimed)
+            assert reply.body["Plaintext"] == HELLO
+        for wrong in ({}, {"EncryptionContext.a": "b c"}, spread | whole):
+            reply = world.call("Decrypt", CiphertextBlob=blob, **wrong)
+            assert reply.code == "InvalidParameter"
+    long = {"EncryptionContext.a": "x" * 8192}
+    reply = world.call("Encrypt", KeyId=key_id, Plaintext=HELLO, **long)
+    assert "EncryptionContext" in reply.body["Message"]
+
+
 def test_a_dry_run_checks_everything_and_does_nothing(world: World) -> None:
     key_id = world.create_key()
     for operation in ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"):

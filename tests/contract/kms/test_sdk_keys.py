@@ -24,6 +24,10 @@ from kms_emulator.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID, AccessKey
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World
 
+pytestmark = pytest.mark.parametrize(
+    "_server", ["sqlite", "postgresql"], indirect=True, scope="module"
+)
+
 HELLO = b64encode(b"hello").decode()
 DIGEST = hashlib.sha256(b"hello").digest()
 PRIVATE_KEY = new_rsa_key(2048)

@@ -19,6 +19,9 @@ from kms_emulator.states import STATE_TABLE
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import Subject, World
 
+# The rules stand above the store, so one that forgets and one that writes are enough.
+pytestmark = pytest.mark.parametrize("_server", ["memory", "sqlite"], indirect=True, scope="module")
+
 SCOPE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 
 
