@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 
 from kms_emulator.app import KmsSettings, create_app, open_store
 from kms_emulator.ports import (
+    ROOT_ACCESS_KEY,
     ROOT_ACCESS_KEY_ID,
     ROOT_ACCESS_KEY_SECRET,
+    AccessKey,
     AllowEverything,
     KnownAccessKeys,
     NullCallLog,
+    root_caller,
     wall_clock,
 )
+from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import MemoryKeyStore
 
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     store = open_store(options.database) if options.database else MemoryKeyStore()
+    seed = read_seed(options.seed) if options.seed else Seed()
+    asyncio.run(plant(seed, store, now=wall_clock()))
     app = create_app(
         KmsSettings(auth=options.auth, default_region=options.region),
         store=store,
-        identify=KnownAccessKeys(),
+        identify=KnownAccessKeys(ROOT_ACCESS_KEY, *_access_keys(seed)),
         authorizer=AllowEverything(),
         call_log=NullCallLog(),
         now=wall_clock,
@@ -44,9 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--database", help="file or postgresql:// URL to keep keys in (default: memory only)"
     )
+    parser.add_argument("--seed", type=Path, help="YAML file of keys and accounts to begin with")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     parser.add_argument("--region", default="cn-hangzhou", help="of calls that name none")
     return parser
+
+
+def _access_keys(seed: Seed) -> Iterator[AccessKey]:
+    for account in seed.accounts:
+        for key in account.access_keys:
+            yield AccessKey(key.id, key.secret, root_caller(account.id, key.id))
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@
      +- KeyExistsError
      +- AliasExistsError
     NewerSchemaError                a database from the future
+    SeedError                       a seed file with a mistake
     UnopenableError                 what the cipher says of bytes it did not make
     UnreadableBlobError             what the blob parser says of them
     ClientGoneError                 nobody waits for an answer
@@ -19,6 +20,7 @@ gateway's business (`gateway/rendering.py` and `Product.statuses`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -290,6 +292,13 @@ class KeyExistsError(StoreError):
 
 class AliasExistsError(StoreError):
     """The alias name is taken in this account and region."""
+
+
+class SeedError(Exception):
+    """A seed file that cannot be used; the text says where and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
 
 
 class NewerSchemaError(Exception):

@@ -116,14 +116,19 @@ class CallLog(Protocol):
     async def record(self, call: CallRecord, /) -> None: ...
 
 
-ROOT_CALLER = Caller(
-    account_id=ROOT_ACCOUNT_ID,
-    access_key_id=ROOT_ACCESS_KEY_ID,
-    kind="root-account",
-    principal_id=ROOT_ACCOUNT_ID,
-    user_name="root",
-    arn=f"acs:ram::{ROOT_ACCOUNT_ID}:root",
-)
+def root_caller(account_id: str, access_key_id: str) -> Caller:
+    """The owner of an account."""
+    return Caller(
+        account_id=account_id,
+        access_key_id=access_key_id,
+        kind="root-account",
+        principal_id=account_id,
+        user_name="root",
+        arn=f"acs:ram::{account_id}:root",
+    )
+
+
+ROOT_CALLER = root_caller(ROOT_ACCOUNT_ID, ROOT_ACCESS_KEY_ID)
 ROOT_ACCESS_KEY = AccessKey(ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET, ROOT_CALLER)
 
 

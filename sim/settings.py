@@ -37,11 +37,10 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "postgresql:// URL for keys and account, which emulators may share; else SQLite files",
     ),
+    Setting("ACKSIM_SEED", "", "YAML file of keys and accounts that a world begins with"),
     Setting("ACKSIM_ETCD", "", "endpoints of a running etcd, comma separated; else one is started"),
     Setting("ACKSIM_AUTH", "strict", "signatures and permissions: off, soft (log only) or strict"),
-    Setting(
-        "ACKSIM_LIMITS", "off", "the cloud's quotas of keys and calls a second: on or off"
-    ),
+    Setting("ACKSIM_LIMITS", "off", "the cloud's quotas of keys and calls a second: on or off"),
     Setting("ACKSIM_HOST", LOOPBACK, "the address that every listener binds"),
     Setting("ACKSIM_PORT", "8700", "Alibaba Cloud APIs over HTTP"),
     Setting("ACKSIM_TLS_PORT", "8743", "Alibaba Cloud APIs over HTTPS"),
@@ -71,6 +70,7 @@ class WorldSettings:
 
     data_dir: Path
     database: str = field(default="", repr=False)
+    seed: Path | None = None
     etcd: tuple[str, ...] = ()
     auth: AuthMode = "strict"
     limited: bool = False
@@ -97,6 +97,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
     return WorldSettings(
         data_dir=Path(values["ACKSIM_DATA_DIR"]).expanduser(),
         database=_database(values["ACKSIM_DATABASE"]),
+        seed=Path(values["ACKSIM_SEED"]).absolute() if values["ACKSIM_SEED"] else None,
         etcd=endpoints(values["ACKSIM_ETCD"]),
         auth=auth_mode(values["ACKSIM_AUTH"]),
         limited=_switch(values, "ACKSIM_LIMITS"),
@@ -118,6 +119,7 @@ def role_environment(
     return {
         **environ,
         "ACKSIM_DATABASE": settings.database,
+        "ACKSIM_SEED": str(settings.seed or ""),
         "ACKSIM_LIMITS": "on" if settings.limited else "off",
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from kms_emulator.ports import AccessKey, Caller
+from kms_emulator.ports import AccessKey, Caller, root_caller
 from sim.account.database import Database, access_keys, accounts, sts_sessions
 
 MANAGED_SECURITY_ROLE = "AliyunCSManagedSecurityRole"
@@ -146,22 +146,13 @@ def role_id(account_id: str, role_name: str) -> str:
 
 
 def _root_key(row: Any) -> AccessKey:
-    caller = Caller(
-        account_id=row.account_id,
-        access_key_id=row.id,
-        kind="root-account",
-        principal_id=row.account_id,
-        user_name="root",
-        arn=f"acs:ram::{row.account_id}:root",
-        session_created=None,
-    )
     return AccessKey(
         access_key_id=row.id,
         secret=row.secret,
         security_token=None,
         expires_at=None,
         active=row.active,
-        caller=caller,
+        caller=root_caller(row.account_id, row.id),
     )
 
 

@@ -54,6 +54,7 @@ def _add_world(commands: "Commands") -> None:
     up.epilog = "example: acksim up --detach && eval $(acksim env) && kubectl get secrets -A"
     _data_dir(up)
     up.add_argument("--etcd", metavar="URL,…", help="an etcd that runs already (ACKSIM_ETCD)")
+    up.add_argument("--seed", metavar="FILE", help="keys and accounts to begin with (ACKSIM_SEED)")
     up.add_argument("--auth", choices=("off", "soft", "strict"), help="(ACKSIM_AUTH)")
     up.add_argument("--detach", action="store_true", help="return when the world is ready")
     up.add_argument("--ephemeral", action="store_true", help="forget everything at the end")

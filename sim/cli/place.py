@@ -14,6 +14,8 @@ def world_settings(arguments: argparse.Namespace) -> WorldSettings:
     chosen = settings.from_environment()
     if getattr(arguments, "data_dir", None):
         chosen = replace(chosen, data_dir=Path(arguments.data_dir))
+    if getattr(arguments, "seed", None):
+        chosen = replace(chosen, seed=Path(arguments.seed).absolute())
     if getattr(arguments, "etcd", None):
         chosen = replace(chosen, etcd=settings.endpoints(arguments.etcd))
     if getattr(arguments, "auth", None):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kms_emulator.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
@@ -15,7 +16,7 @@ from sim.cli.output import Paint, say, say_json, say_table
 from sim.cli.place import attached, world_settings
 from sim.launcher import Launcher, temporary_data_dir
 from sim.layout import Layout
-from sim.settings import DEFAULT_REGION, Ports, WorldSettings
+from sim.settings import DEFAULT_REGION, Ports, SettingsError, WorldSettings
 from sim.world import World, WorldError
 
 _DETACH_SECONDS = 40.0
@@ -28,9 +29,22 @@ def up(arguments: argparse.Namespace) -> int:
         settings = replace(settings, ports=Ports.free())
     if arguments.ephemeral:
         settings = replace(settings, ephemeral=True, data_dir=temporary_data_dir())
+    if settings.seed is not None:
+        _check_seed(settings.seed)
     if arguments.detach:
         return _up_detached(arguments, settings)
     return _up_here(settings)
+
+
+def _check_seed(path: Path) -> None:
+    """Here, where somebody reads what is wrong with it."""
+    from kms_emulator.errors import SeedError  # noqa: PLC0415 - most worlds begin without one
+    from kms_emulator.seeding import read_seed  # noqa: PLC0415
+
+    try:
+        read_seed(path)
+    except SeedError as error:
+        raise SettingsError(f"the seed cannot be used: {error}") from None
 
 
 def _up_here(settings: WorldSettings) -> int:
@@ -58,6 +72,7 @@ def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
     if settings.etcd:
         command += ["--etcd", ",".join(settings.etcd)]
     command += ["--auth", settings.auth]
+    command += ["--seed", str(settings.seed)] if settings.seed else []
     command += ["--free-ports"] if arguments.free_ports else []
     log = layout.logs / "up.log"
     with log.open("wb") as output:

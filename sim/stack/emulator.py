@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import FastAPI
 
@@ -15,6 +16,8 @@ from kms_emulator.ports import (
     ROOT_ACCOUNT_ID,
     AllowEverything,
 )
+from kms_emulator.seeding import Seed, plant, read_seed
+from kms_emulator.store import KeyStore
 from sim.account.billing import Billing
 from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
@@ -65,8 +68,10 @@ async def run_emulator(
         stack.callback(database.close)
         credentials = Credentials(database, clock.now)
         await credentials.ensure_account(ROOT, "root")
-        roles = RoleCredentials(credentials, listeners.endpoint)
         store = open_store(settings.database or layout.kms)
+        if settings.seed is not None:
+            await _plant(read_seed(settings.seed), store, credentials, clock.now())
+        roles = RoleCredentials(credentials, listeners.endpoint)
         alibaba = create_kms(
             KmsSettings(
                 auth=settings.auth, default_region=DEFAULT_REGION, limited=settings.limited
@@ -119,6 +124,14 @@ async def run_emulator(
         # The control port answers last: who reaches it finds the world complete.
         async with serving((http_server(control), listeners.control)):
             await end_requested()
+
+
+async def _plant(seed: Seed, store: KeyStore, credentials: Credentials, now: datetime) -> None:
+    """Before the first port answers, so that whoever is answered finds it all."""
+    for account in seed.accounts:
+        for key in account.access_keys:
+            await credentials.ensure_account(RootKey(account.id, key.id, key.secret), account.name)
+    await plant(seed, store, now=now)
 
 
 def _alibaba_apis(

@@ -28,6 +28,7 @@ def test_every_row_is_read() -> None:
             "ACKSIM_HOST": "0.0.0.0",
             "ACKSIM_PORT": "1",
             "ACKSIM_DATABASE": "postgresql://u:p@db/acksim",
+            "ACKSIM_SEED": "/seed.yaml",
             "ACKSIM_LIMITS": "on",
             "ACKSIM_TLS_PORT": "2",
             "ACKSIM_KUBERNETES_PORT": "3",
@@ -41,6 +42,7 @@ def test_every_row_is_read() -> None:
         changed.database == "postgresql://u:p@db/acksim",
         changed.etcd == ("http://a:2379", "http://b:2379"),
         changed.auth == "soft",
+        changed.seed == Path("/seed.yaml"),
         changed.limited,
         changed.host == "0.0.0.0",
         (changed.ports.http, changed.ports.https) == (1, 2),
@@ -48,7 +50,7 @@ def test_every_row_is_read() -> None:
         changed.hostnames == ("emulator",),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 11
+    assert len(SETTINGS) == 12
 
 
 @pytest.mark.parametrize(
