@@ -7,13 +7,16 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
 from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.metrics import CONTENT_TYPE, CallMetrics
 from kms_emulator.gateway.product import Product
 from kms_emulator.gateway.rpc import RpcGateway
 from kms_emulator.operations import kms_of, kms_product
@@ -78,6 +81,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     app = Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.gateway, app.kms = gateway, kms
     app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
+    app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys))
     app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
     return app
 
@@ -100,6 +104,10 @@ class Emulator(FastAPI):
 
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
+
+
+async def _metrics(metrics: CallMetrics, keys: Keys) -> Response:
+    return Response(metrics.text(await keys.by_state()), media_type=CONTENT_TYPE)
 
 
 def open_store(database: str | Path) -> KeyStore:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from kms_emulator.errors import (
 )
 from kms_emulator.gateway.authentication import Authenticator
 from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.metrics import OK, UNKNOWN, CallMetrics
 from kms_emulator.gateway.product import Call, Found, Operation, Product
 from kms_emulator.gateway.rendering import Answer, failure, status_of, success, worded
 from kms_emulator.gateway.request import (
@@ -100,6 +102,7 @@ class RpcGateway:
         self._call_log = call_log
         self._now = now
         self._default_region = default_region
+        self.metrics = CallMetrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,6 +114,7 @@ class RpcGateway:
         except ClientGoneError:
             return
         except ApiError as error:
+            self.metrics.observe(UNKNOWN, error.code, 0.0)
             answer = failure(
                 error,
                 status=status_of(error, None),
@@ -123,6 +127,7 @@ class RpcGateway:
         await answer.send(send, request_id)
 
     async def _answer(self, request: Request, request_id: str) -> Answer:
+        begin = perf_counter()
         parameters = request.merged()
         address = self._resolve(request, parameters)
         host = request.headers.get("host", "")
@@ -136,7 +141,11 @@ class RpcGateway:
             exchange.error = InternalFailureError()
         if exchange.call is not None:
             await self._record(exchange, exchange.call)
-        return _render(exchange)
+        answer = _render(exchange)
+        action = address.action if address.operation else UNKNOWN
+        code = exchange.error.code if exchange.error else OK
+        self.metrics.observe(action, code, perf_counter() - begin)
+        return answer
 
     def _resolve(self, request: Request, parameters: Mapping[str, str]) -> _Address:
         headers = request.headers

@@ -7,6 +7,7 @@ key is brought up to date when it is looked at, and `catch_up` does it for those
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -226,6 +227,14 @@ class Keys:
                 await self._living(key)
             except KeyNotFoundError:
                 continue
+
+    async def by_state(self) -> Counter[str]:
+        """How many keys of all accounts are in each state."""
+        states: Counter[str] = Counter()
+        for scope in await self._store.scopes():
+            async for key in self.all(scope):
+                states[key.state.value] += 1
+        return states
 
     def rotated(self, key: Key, at: datetime) -> Key:
         """Symmetric only: with a new primary version that was made `at` this time."""
