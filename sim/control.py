@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fastapi import FastAPI, Query
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
 from sim.clock import Clock, ClockError, parse_duration
+from sim.control_page import page
 from sim.settings import DEFAULT_REGION, LOOPBACK, WorldSettings
 
 _STATUS_OF_CODE = {"ErrorClusterNotFound": 404, "ErrorClusterExists": 409}
@@ -44,18 +45,21 @@ class Addresses:
     ca: str
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewAccount(_Body):
+class NewAccount(BaseModel):
     """An account of one's own, so that tests do not meet each other."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": '{"name": "test"}'})
 
     name: str = Field(default="test", min_length=1, max_length=64)
 
 
-class NewCluster(_Body):
+class NewCluster(BaseModel):
     """A cluster; with `key_id` (an id or an alias) its Secrets are sealed from the first."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": '{"name": "shop", "key_id": "alias/acksim", "kms": "v2"}'},
+    )
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     account_id: str = Field(default=ROOT_ACCOUNT_ID, pattern=r"^\d{16}$")
@@ -64,7 +68,7 @@ class NewCluster(_Body):
     kms: Literal["v1", "v2"] = "v1"
 
 
-class KeyRotation(_Body):
+class KeyRotation(BaseModel):
     """A new version of a symmetric key, now; KMS has no such operation."""
 
     key_id: str = Field(min_length=1, max_length=255)
@@ -72,8 +76,10 @@ class KeyRotation(_Body):
     region: str = Field(default=DEFAULT_REGION, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")
 
 
-class ClockMove(_Body):
+class ClockMove(BaseModel):
     """`advance` a duration such as 8d, `freeze`, or `reset` to the wall clock."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": '{"advance": "8d"}'})
 
     advance: str | None = None
     freeze: bool = False
@@ -94,7 +100,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     addresses: Addresses,
 ) -> FastAPI:
     """The application of the control port."""
-    app = FastAPI(title="acksim control", version=VERSION)
+    app = FastAPI(title="acksim control API", version=VERSION, docs_url=None, redoc_url=None)
     known_hosts = [LOOPBACK, "localhost", "[::1]", "::1", *settings.hostnames]
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts, www_redirect=False)
     app.exception_handler(ClusterError)(_cluster_error)
@@ -114,6 +120,10 @@ def _add_world(
     @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:
         return "ok"
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs(request: Request) -> str:
+        return page(app.openapi(), str(request.base_url).rstrip("/"))
 
     @app.get("/_sim/addresses")
     async def show_addresses() -> dict[str, Any]:

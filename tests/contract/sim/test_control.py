@@ -1,0 +1,88 @@
+"""The control API: its page runs, its refusals are clear, and strangers' names do not reach it."""
+
+import html
+import http.client
+import json
+import re
+import shlex
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from sim.world import World, WorldError
+
+
+def send(
+    world: World, method: str, path: str, body: str | None = None, **headers: str
+) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(world.facts.control).netloc, timeout=20)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_every_example_on_its_page_runs(acksim: World) -> None:
+    status, text = send(acksim, "GET", "/docs")
+    assert status == 200
+    assert "http://" not in text.replace(acksim.facts.control, "")
+    examples = [shlex.split(html.unescape(line)) for line in re.findall(r"<pre>(.*?)</pre>", text)]
+    assert len(examples) >= 12
+    failed: dict[str, tuple[int, str]] = {}
+    for words in examples:
+        method = words[words.index("-X") + 1] if "-X" in words else "GET"
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        path = words[-1].removeprefix(acksim.facts.control)
+        if method == "DELETE":
+            continue
+        answer = send(acksim, method, path, body, **{"content-type": "application/json"})
+        if answer[0] >= 300:
+            failed[" ".join(words)] = answer
+    acksim.move_clock(reset=True)
+    assert failed == {}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
+def test_a_page_elsewhere_cannot_reach_it_by_a_name_of_its_own(acksim: World, host: str) -> None:
+    assert send(acksim, "GET", "/_sim/clusters/default/kubeconfig", host=host)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "word"),
+    [
+        ("POST", "/_sim/clock", '{"advance": "soon"}', 400, "not a duration"),
+        ("POST", "/_sim/clock", '{"advance": "999999999d"}', 400, "further than"),
+        ("POST", "/_sim/clock", "{", 422, "JSON"),
+        ("POST", "/_sim/clusters", '{"name": "a b"}', 422, "pattern"),
+        ("POST", "/_sim/clusters", '{"name": "a", "key": "k"}', 422, "key"),
+        ("POST", "/_sim/clusters", '{"name": "a", "key_id": "no"}', 400, "KeyNotFound"),
+        ("GET", "/_sim/clusters/nope", None, 404, "ErrorClusterNotFound"),
+        ("DELETE", "/_sim/clusters/..%2f..%2fetc", None, 404, ""),
+        ("GET", "/_sim/trail?limit=100000", None, 422, "1000"),
+        ("GET", "/nowhere", None, 404, ""),
+    ],
+)
+def test_refusals(
+    acksim: World, method: str, path: str, body: str | None, status: int, word: str
+) -> None:
+    answer = send(acksim, method, path, body, **{"content-type": "application/json"})
+    assert answer[0] == status, answer
+    assert word in answer[1]
+
+
+def test_a_refusal_reads_well_in_a_command(acksim: World) -> None:
+    with pytest.raises(WorldError, match="key: Extra inputs are not permitted"):
+        acksim.create_cluster("a", key="k")
+    with pytest.raises(WorldError, match="ErrorClusterNotFound: cluster 'c1' does not exist"):
+        acksim.cluster("c1")
+
+
+def test_a_deleted_cluster_is_gone_from_etcd(acksim: World) -> None:
+    cluster: dict[str, Any] = acksim.create_cluster("short-lived")
+    assert json.loads(send(acksim, "GET", f"/_sim/clusters/{cluster['cluster_id']}")[1])
+    acksim.delete_cluster(cluster["cluster_id"])
+    with pytest.raises(WorldError, match="ErrorClusterNotFound"):
+        acksim.cluster(cluster["cluster_id"])
