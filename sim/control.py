@@ -71,6 +71,10 @@ class NewCluster(BaseModel):
 class KeyRotation(BaseModel):
     """A new version of a symmetric key, now; KMS has no such operation."""
 
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": '{"key_id": "alias/acksim"}'}
+    )
+
     key_id: str = Field(min_length=1, max_length=255)
     account_id: str = Field(default=ROOT_ACCOUNT_ID, pattern=r"^\d{16}$")
     region: str = Field(default=DEFAULT_REGION, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")

@@ -2,14 +2,14 @@
 
 import html
 import http.client
-import json
 import re
 import shlex
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from sim.etcd_view import read_prefix
+from sim.testing import ClusterUnderTest
 from sim.world import World, WorldError
 
 
@@ -80,9 +80,12 @@ def test_a_refusal_reads_well_in_a_command(acksim: World) -> None:
         acksim.cluster("c1")
 
 
-def test_a_deleted_cluster_is_gone_from_etcd(acksim: World) -> None:
-    cluster: dict[str, Any] = acksim.create_cluster("short-lived")
-    assert json.loads(send(acksim, "GET", f"/_sim/clusters/{cluster['cluster_id']}")[1])
-    acksim.delete_cluster(cluster["cluster_id"])
+def test_a_deleted_cluster_leaves_nothing_in_etcd(acksim: World) -> None:
+    cluster = ClusterUnderTest.create(acksim)
+    cluster.create_secret("app1", password="hunter2")
+    prefix = cluster.facts["etcd_prefix"]
+    assert read_prefix(acksim.facts.etcd, f"{prefix}/secrets/")
+    cluster.delete()
+    assert read_prefix(acksim.facts.etcd, prefix) == []
     with pytest.raises(WorldError, match="ErrorClusterNotFound"):
-        acksim.cluster(cluster["cluster_id"])
+        acksim.cluster(cluster.id)
