@@ -6,17 +6,24 @@ buckets are those of k8s.io/apiserver (storage/value, envelope/metrics, encrypti
 
 import hashlib
 import time
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Direction = Literal["from_storage", "to_storage"]
 
+_TRANSFORMATION_SECONDS = [5e-6 * 2**n for n in range(25)]
 _STORAGE = "apiserver_storage_"
 _ENVELOPE = "apiserver_envelope_encryption_"
 _RELOAD = "apiserver_encryption_config_controller_"
@@ -54,59 +61,78 @@ class _WithoutCreationTimes:
             yield metric
 
 
-class TransformationMetrics:
+class TransformationMetrics(Collector):
     """How often and how fast values are sealed and opened."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._total = Counter(
-            f"{_STORAGE}transformation_operations_total",
-            "Total number of transformations.",
-            ("resource", "transformation_type", "transformer_prefix", "status"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            f"{_STORAGE}transformation_duration_seconds",
-            "Latencies in seconds of value transformation operations.",
-            ("transformation_type", "transformer_prefix"),
-            buckets=_doubling(5e-6, 25),
-            registry=registry,
-        )
+        self._recorders: dict[tuple[str, str, str], Transformation] = {}
+        registry.register(self)
 
     def of(self, resource: str, prefix: str, direction: Direction) -> "Transformation":
         """Return the recorder of one transformer's work in one direction."""
-        return Transformation(self._total, self._seconds, (resource, direction, prefix))
+        return self._recorders.setdefault((resource, direction, prefix), Transformation())
+
+    def collect(self) -> Iterator[Metric]:
+        total = CounterMetricFamily(
+            f"{_STORAGE}transformation_operations_total",
+            "Total number of transformations.",
+            labels=("resource", "transformation_type", "transformer_prefix", "status"),
+        )
+        seconds = HistogramMetricFamily(
+            f"{_STORAGE}transformation_duration_seconds",
+            "Latencies in seconds of value transformation operations.",
+            labels=("transformation_type", "transformer_prefix"),
+        )
+        durations: dict[tuple[str, str], tuple[list[int], float]] = {}
+        for (resource, direction, prefix), recorder in tuple(self._recorders.items()):
+            for status, count in recorder.outcomes():
+                total.add_metric((resource, direction, prefix, status), count)
+            counts, spent = durations.get((direction, prefix), ([0] * len(recorder.counts), 0.0))
+            added = [one + other for one, other in zip(counts, recorder.counts, strict=True)]
+            durations[direction, prefix] = (added, spent + recorder.seconds)
+        for labels, (counts, spent) in durations.items():
+            if any(counts):
+                bounds = (*map(floatToGoString, _TRANSFORMATION_SECONDS), "+Inf")
+                buckets = list(zip(bounds, accumulate(counts), strict=True))
+                seconds.add_metric(labels, buckets, spent)
+        yield total
+        yield seconds
 
 
 class Transformation:
-    """Records with labels looked up once, because every read and write passes here."""
+    """Counts one transformer's work; every read and write passes here, so it only adds numbers."""
 
-    __slots__ = ("_labels", "_observe", "_seconds", "_succeed", "_total")
+    __slots__ = ("_failures", "counts", "seconds")
 
-    def __init__(self, total: Counter, seconds: Histogram, labels: tuple[str, str, str]) -> None:
-        self._total = total
-        self._seconds = seconds
-        self._labels = labels
-        self._succeed: Callable[[], None] | None = None  # no series before there is something
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_TRANSFORMATION_SECONDS) + 1)
+        self.seconds = 0.0
+        self._failures: dict[str, int] = {}
 
     def succeeded(self, seconds: float) -> None:
-        if self._succeed is None:
-            self._succeed = self._total.labels(*self._labels, "OK").inc
-            self._observe = self._seconds.labels(*self._labels[1:]).observe
-        self._succeed()
-        self._observe(seconds)
+        self.counts[bisect_left(_TRANSFORMATION_SECONDS, seconds)] += 1
+        self.seconds += seconds
 
     def failed(self, code: str) -> None:
         """Count a failure by the plugin's gRPC code, "" when there was none."""
-        self._total.labels(*self._labels, code or _NO_RPC).inc()
+        code = code or _NO_RPC
+        self._failures[code] = self._failures.get(code, 0) + 1
+
+    def outcomes(self) -> Iterator[tuple[str, int]]:
+        """Yield how often each status was, for those that were."""
+        if succeeded := sum(self.counts):
+            yield "OK", succeeded
+        yield from tuple(self._failures.items())
 
 
 class EnvelopeMetrics:
     """What the envelopes of KMS v1 and v2 do with their keys and plugins."""
 
     def __init__(self, registry: CollectorRegistry, apiserver_hash: str) -> None:
-        self._apiserver_hash = apiserver_hash
         self._last_arrival: dict[str, float] = {}
-        self._key_ids = _KeyIdMetrics(registry)
+        key_ids = _KeyIdMetrics(registry, apiserver_hash)
+        self.key_id_used = key_ids.used
+        self.key_id_of_status = key_ids.named
         self.cache_misses = Counter(
             f"{_STORAGE}envelope_transformation_cache_misses_total",
             "Total number of cache misses while accessing key decryption key(KEK).",
@@ -143,6 +169,12 @@ class EnvelopeMetrics:
             buckets=_doubling(0.0001, 20),
             registry=registry,
         )
+        self._invalid_key_ids = Counter(
+            f"{_ENVELOPE}invalid_key_id_from_status_total",
+            "Number of times an invalid keyID is returned by the Status RPC call split by error.",
+            ("provider_name", "error"),
+            registry=registry,
+        )
         self._sources = Gauge(
             f"{_ENVELOPE}dek_source_cache_size",
             "Number of records in data encryption key (DEK) source cache.",
@@ -164,76 +196,69 @@ class EnvelopeMetrics:
         """Note how many DEK sources a provider has unwrapped and kept."""
         self._sources.labels(provider).set(count)
 
-    def key_id_used(self, direction: Direction, provider: str, key_id: str) -> None:
-        """Note the key_id of a value that is sealed or opened."""
-        self._key_ids.used(direction, provider, key_id, self._apiserver_hash)
-
-    def key_id_of_status(self, provider: str, key_id: str) -> None:
-        """Note the key_id that a plugin's Status named."""
-        self._key_ids.named(provider, key_id, self._apiserver_hash)
-
     def invalid_key_id(self, provider: str, fault: Literal["empty", "too_long"]) -> None:
         """Note a key_id that cannot be used."""
-        self._key_ids.invalid.labels(provider, fault).inc()
+        self._invalid_key_ids.labels(provider, fault).inc()
 
 
-class _KeyIdMetrics:
+class _KeyIdMetrics(Collector):
     """Metrics with a key_id's hash as label; the last hundred are kept, as upstream does."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        names = ("transformation_type", "provider_name", "key_id_hash", "apiserver_id_hash")
-        self._total = Counter(
+    def __init__(self, registry: CollectorRegistry, apiserver_hash: str) -> None:
+        self._apiserver_hash = apiserver_hash
+        self._used: OrderedDict[tuple[str, str, str], _Use] = OrderedDict()
+        self._named: OrderedDict[tuple[str, str], float] = OrderedDict()
+        registry.register(self)
+
+    def used(self, direction: Direction, provider: str, key_id: str) -> None:
+        key = (direction, provider, key_id)
+        use = self._used.get(key)
+        if use is None:
+            use = self._used[key] = _Use()
+            if len(self._used) > _KEPT_KEY_IDS:
+                self._used.popitem(last=False)
+        elif len(self._used) > 1:
+            self._used.move_to_end(key)
+        use.count += 1
+        use.last = time.time()
+
+    def named(self, provider: str, key_id: str) -> None:
+        self._named[provider, key_id] = time.time()
+        self._named.move_to_end((provider, key_id))
+        if len(self._named) > _KEPT_KEY_IDS:
+            self._named.popitem(last=False)
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("transformation_type", "provider_name", "key_id_hash", "apiserver_id_hash")
+        total = CounterMetricFamily(
             f"{_ENVELOPE}key_id_hash_total",
             "Number of times a keyID is used split by transformation type, provider, and "
             "apiserver identity.",
-            names,
-            registry=registry,
+            labels=labels,
         )
-        self._last = Gauge(
+        last = GaugeMetricFamily(
             f"{_ENVELOPE}key_id_hash_last_timestamp_seconds",
             "The last time in seconds when a keyID was used.",
-            names,
-            registry=registry,
+            labels=labels,
         )
-        self._status = Gauge(
+        status = GaugeMetricFamily(
             f"{_ENVELOPE}key_id_hash_status_last_timestamp_seconds",
             "The last time in seconds when a keyID was returned by the Status RPC call.",
-            names[1:],
-            registry=registry,
+            labels=labels[1:],
         )
-        self.invalid = Counter(
-            f"{_ENVELOPE}invalid_key_id_from_status_total",
-            "Number of times an invalid keyID is returned by the Status RPC call split by error.",
-            ("provider_name", "error"),
-            registry=registry,
-        )
-        self._used: OrderedDict[tuple[str, str, str], tuple[Counter, Gauge]] = OrderedDict()
-        self._named: OrderedDict[tuple[str, str], Gauge] = OrderedDict()
+        for (direction, provider, key_id), use in tuple(self._used.items()):
+            values = (direction, provider, _hash(key_id), self._apiserver_hash)
+            total.add_metric(values, use.count)
+            last.add_metric(values, use.last)
+        for (provider, key_id), moment in tuple(self._named.items()):
+            status.add_metric((provider, _hash(key_id), self._apiserver_hash), moment)
+        yield from (total, last, status)
 
-    def used(self, direction: Direction, provider: str, key_id: str, apiserver: str) -> None:
-        key = (direction, provider, key_id)
-        recorders = self._used.get(key)
-        if recorders is None:
-            labels = (direction, provider, _hash(key_id), apiserver)
-            recorders = self._used[key] = (self._total.labels(*labels), self._last.labels(*labels))
-            if len(self._used) > _KEPT_KEY_IDS:
-                (direction_, provider_, key_id_), _ = self._used.popitem(last=False)
-                self._total.remove(direction_, provider_, _hash(key_id_), apiserver)
-                self._last.remove(direction_, provider_, _hash(key_id_), apiserver)
-        else:
-            self._used.move_to_end(key)
-        recorders[0].inc()
-        recorders[1].set(time.time())
 
-    def named(self, provider: str, key_id: str, apiserver: str) -> None:
-        key = (provider, key_id)
-        if key not in self._named:
-            self._named[key] = self._status.labels(provider, _hash(key_id), apiserver)
-            if len(self._named) > _KEPT_KEY_IDS:
-                (provider_, key_id_), _ = self._named.popitem(last=False)
-                self._status.remove(provider_, _hash(key_id_), apiserver)
-        self._named.move_to_end(key)
-        self._named[key].set(time.time())
+@dataclass(slots=True)
+class _Use:
+    count: int = 0
+    last: float = 0.0
 
 
 class ReloadMetrics:

@@ -249,8 +249,10 @@ class EnvelopeV2:
         return reader
 
     def _keep(self, key: bytes, reader: seeds.SourceReader) -> None:
+        before = len(self._cache)
         self._cache.put(key, reader)
-        self._metrics.cached_sources(self.name, len(self._cache))
+        if len(self._cache) != before:
+            self._metrics.cached_sources(self.name, len(self._cache))
 
 
 def _rotation_fault(uid: str, state: _State | None, failure: str, hashes: Sequence[str]) -> str:

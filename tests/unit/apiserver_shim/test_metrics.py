@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from apiserver_shim.encryption.envelope_v1 import EnvelopeV1
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Status, Wrapped
@@ -166,7 +167,14 @@ def test_the_text_has_upstreams_names_and_no_others() -> None:
     metrics.reloads.reloaded("success")
     metrics.reloads.serves("sha256:one")
     metrics.reloads.serves("sha256:two")
+    recorder = metrics.transformations.of("secrets", "identity", "from_storage")
+    for seconds in (5e-6, 6e-6, 1000.0):
+        recorder.succeeded(seconds)
     text = metrics.render()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    durations = families["apiserver_storage_transformation_duration_seconds"].samples
+    buckets = [one.value for one in durations if one.name.endswith("_bucket")]
+    assert buckets == [1.0] + [2.0] * 24 + [3.0]
     assert "_created" not in text
     assert (
         'apiserver_envelope_encryption_kms_operations_latency_seconds_count{grpc_status_code="OK",'
