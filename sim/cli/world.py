@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kms_emulator.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
+from sim import etcd_server
 from sim.cli.output import Paint, say, say_json, say_table
 from sim.cli.place import attached, world_settings
 from sim.launcher import Launcher, temporary_data_dir
@@ -55,6 +56,7 @@ def _up_here(settings: WorldSettings) -> int:
     try:
         world = launcher.start()
         _welcome(world)
+        _warn_of_etcd(settings)
         launcher.supervisor.watch(lambda text: print(f"acksim: {text}", file=sys.stderr))
     except KeyboardInterrupt:
         say()
@@ -87,6 +89,7 @@ def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
     while time.monotonic() < deadline and child.poll() is None:
         if layout.facts.exists() and (world := _world_of(child.pid, settings)) is not None:
             _welcome(world)
+            _warn_of_etcd(settings)
             return 0
         time.sleep(0.02)
     raise WorldError(f"the world did not start: {log.read_text(errors='replace').strip()}")
@@ -121,6 +124,19 @@ def _welcome(world: World) -> None:
         say(paint("cyan", "  " + line))
     say("Then: kubectl create secret generic app1 --from-literal=password=hunter2")
     sys.stdout.flush()
+
+
+def _warn_of_etcd(settings: WorldSettings) -> None:
+    """A world that stays should know when its etcd may forget."""
+    if settings.etcd or settings.ephemeral:
+        return
+    etcd = etcd_server.find()
+    if not etcd.durable:
+        say(
+            Paint()("yellow", f"Note: etcd {etcd.version_text} may lose writes if it is killed; ")
+            + "`acksim doctor` says more."
+        )
+        sys.stdout.flush()
 
 
 def down(arguments: argparse.Namespace) -> int:
