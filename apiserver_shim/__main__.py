@@ -12,11 +12,13 @@ from apiserver_shim.api.server import run, serve
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticClusters, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
+from apiserver_shim.storage.etcd_auth import EtcdUser
+from apiserver_shim.storage.etcd_member import EtcdTls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     if (options.cert is None) != (options.key is None):
         print("--cert and --key go together", file=sys.stderr)
@@ -38,11 +40,12 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         encryption_config=options.encryption_provider_config,
         tokens=tokens,
     )
-    etcd = EtcdClient(options.etcd.split(","))
+    etcd = etcd_client(options)
     app = create_app(
         ShimSettings(
             auth=options.auth,
             reload_seconds=60.0 if options.encryption_provider_config_automatic_reload else None,
+            compaction_seconds=options.etcd_compaction_interval or None,
         ),
         etcd=etcd,
         source=StaticClusters([spec]),
@@ -61,9 +64,36 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         await etcd.close()
 
 
-def _parser() -> argparse.ArgumentParser:
+def etcd_client(options: argparse.Namespace) -> EtcdClient:
+    """Connect as the options say; raises OSError for files that cannot be read."""
+    tls = user = None
+    if options.etcd_cafile or options.etcd_certfile:
+        authority, certificate, key = (
+            path.read_bytes() if path else None
+            for path in (options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)
+        )
+        tls = EtcdTls(authority or b"", certificate, key)
+    if options.etcd_user:
+        file = options.etcd_password_file
+        user = EtcdUser(options.etcd_user, file.read_text().rstrip("\n") if file else "")
+    return EtcdClient(options.etcd.split(","), tls=tls, user=user)
+
+
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m apiserver_shim", description=__doc__)
     parser.add_argument("--etcd", required=True, metavar="URL,...", help="etcd's client endpoints")
+    parser.add_argument("--etcd-cafile", type=Path, help="authority of etcd's certificate (PEM)")
+    parser.add_argument("--etcd-certfile", type=Path, help="client certificate for etcd (PEM)")
+    parser.add_argument("--etcd-keyfile", type=Path, help="its private key (PEM)")
+    parser.add_argument("--etcd-user", metavar="NAME", help="user name, where etcd asks for one")
+    parser.add_argument("--etcd-password-file", type=Path, help="file that holds its password")
+    parser.add_argument(
+        "--etcd-compaction-interval",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long etcd's history is kept at least; 0 leaves it alone (default: 300)",
+    )
     parser.add_argument("--etcd-prefix", default="/registry", metavar="PREFIX")
     parser.add_argument("--listen", default="127.0.0.1:6443", metavar="HOST:PORT")
     parser.add_argument("--cert", type=Path, help="server certificate chain (PEM); else plain HTTP")

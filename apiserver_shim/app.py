@@ -20,6 +20,7 @@ from apiserver_shim.api.pipeline import (
 )
 from apiserver_shim.api.routes import not_found, routes
 from apiserver_shim.clusters import Clusters, ClusterSource, Surroundings
+from apiserver_shim.storage.compactor import Compactor
 from apiserver_shim.storage.etcd import EtcdClient
 
 
@@ -28,10 +29,12 @@ class ShimSettings:
     """How strict the server is, and how often it looks at encryption configuration files.
 
     ``auth`` off lets anybody do anything, soft only warns. ``reload_seconds`` None: never again.
+    ``compaction_seconds`` is how long etcd's history is kept at least; None leaves it alone.
     """
 
     auth: AuthMode = "strict"
     reload_seconds: float | None = 60.0
+    compaction_seconds: float | None = None
 
 
 def create_app(
@@ -49,10 +52,14 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         # the server that runs us sets this event when it wants its watches to end
         stopping = asyncio.Event()
-        sweeping = asyncio.create_task(clusters.run())
+        background = [asyncio.create_task(clusters.run())]
+        if settings.compaction_seconds is not None:
+            compactor = Compactor(etcd, interval=settings.compaction_seconds)
+            background.append(asyncio.create_task(compactor.run()))
         yield {"stopping": stopping}
         stopping.set()
-        sweeping.cancel()
+        for task in background:
+            task.cancel()
         await clusters.close()
 
     pipeline = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from apiserver_shim.__main__ import build_parser, etcd_client
 from apiserver_shim.encryption.transformer import TransformerSet
 from apiserver_shim.errors import (
     CompactedError,
@@ -136,6 +138,28 @@ async def test_a_compactor_runs_on_through_an_outage(
     await etcd.close()
 
 
+async def test_a_server_alone_compacts(own_etcd: EtcdProcess, until: Until) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "apiserver_shim", f"--etcd={own_etcd.endpoint}"),
+        *("--listen=127.0.0.1:0", "--auth=off", "--etcd-compaction-interval=0.05"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    etcd = EtcdClient([own_etcd.endpoint])
+
+    async def forgotten() -> bool:
+        try:
+            await etcd.list(b"/", b"0", revision=1)
+        except CompactedError:
+            return True
+        return False
+
+    await until(forgotten)
+    process.terminate()
+    await process.wait()
+    await etcd.close()
+
+
 async def test_a_store_that_shrank_and_grew_again_ends_the_watch(
     own_etcd: EtcdProcess, secret: MakeSecret, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -198,11 +222,13 @@ async def guarded(tmp_path: Path) -> AsyncIterator[EtcdProcess]:
 
 
 async def test_a_password_serves_beyond_its_tokens_and_restarts(
-    guarded: EtcdProcess, secret: MakeSecret
+    guarded: EtcdProcess, tmp_path: Path, secret: MakeSecret
 ) -> None:
-    user = EtcdUser("shim", "shimpw")
-    assert "shimpw" not in repr(user)
-    etcd = EtcdClient([guarded.endpoint], user=user)
+    assert "shimpw" not in repr(EtcdUser("shim", "shimpw"))
+    password = tmp_path / "password"
+    password.write_text("shimpw\n")
+    arguments = ["--etcd", guarded.endpoint, "--etcd-user=shim", f"--etcd-password-file={password}"]
+    etcd = etcd_client(build_parser().parse_args(arguments))
     store = plain_store(etcd)
     await store.create(APP1, secret())
     revision = (await store.get(APP1)).revision
@@ -289,9 +315,20 @@ async def test_tls_with_client_certificates(tmp_path: Path, secret: MakeSecret) 
     await process.start(tls=ours)
     etcd = EtcdClient([process.endpoint], tls=ours)
     await plain_store(etcd).create(APP1, secret())
+    # The server alone takes the same as files.
+    paths = dict(zip(("certfile", "keyfile"), authority.files("alone"), strict=True))
+    options = build_parser().parse_args(
+        [
+            f"--etcd={process.endpoint}",
+            f"--etcd-cafile={authority.file}",
+            *(f"--etcd-{name}={path}" for name, path in paths.items()),
+        ]
+    )
+    alone = etcd_client(options)
+    assert (await plain_store(alone).get(APP1)).obj["data"] == secret()["data"]
     nobody = EtcdClient([process.endpoint], tls=EtcdTls(authority.certificate))
     with pytest.raises(StorageUnavailableError):
         await plain_store(nobody).get(APP1)
-    for client in (etcd, nobody):
+    for client in (etcd, alone, nobody):
         await client.close()
     await process.stop()
