@@ -25,8 +25,8 @@ PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
 )
-APPLY_PATCH = "application/apply-patch+yaml"
 
 _PARTIAL = ("PartialObjectMetadata", "PartialObjectMetadataList")
 _SHOWN_BYTES = 30

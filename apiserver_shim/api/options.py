@@ -1,5 +1,6 @@
 """Query parameters and DeleteOptions, checked as upstream checks them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from apiserver_shim.api import negotiation
@@ -11,32 +12,49 @@ from apiserver_shim.objects.errors import (
     forbidden,
     invalid,
     not_supported,
+    required,
     too_long,
 )
+from apiserver_shim.objects.managedfields import MANAGER_LIMIT, Manager, manager_name
 from apiserver_shim.objects.registry import DeleteOptions
+from apiserver_shim.objects.strategy import Strategy
 
 _VALIDATIONS = ("Ignore", "Strict", "Warn")
-_MANAGER_LIMIT = 128
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 
 
-def check_write_options(request: ApiRequest, kind: str) -> bool:
-    """Refuse what a write cannot take; returns whether it is a dry run."""
+def check_write_options(request: ApiRequest, kind: str, more: Sequence[FieldError] = ()) -> bool:
+    """Refuse what a write cannot take, and for ``more``; returns whether it is a dry run."""
     query = request.query
-    if not query:
+    if not query and not more:
         return False
     dry_run = query.get("dryRun", [])
     found = _dry_run(dry_run)
-    if len(request.parameter("fieldManager").encode()) > _MANAGER_LIMIT:
-        found.append(too_long("fieldManager", _MANAGER_LIMIT))
+    if len(request.parameter("fieldManager").encode()) > MANAGER_LIMIT:
+        found.append(too_long("fieldManager", MANAGER_LIMIT))
     validation = request.parameter("fieldValidation")
     if validation and validation not in _VALIDATIONS:
         found.append(not_supported("fieldValidation", validation, _VALIDATIONS))
-    if kind == "PatchOptions" and "force" in query:
-        found.append(forbidden("force", "may not be specified for non-apply patch"))
+    found += more
     if found:
         raise InvalidError(kind, "", found, group="meta.k8s.io")
     return bool(dry_run)
+
+
+def check_patch_options(request: ApiRequest, *, apply: bool) -> bool:
+    """Refuse what a patch cannot take; returns whether it is a dry run."""
+    found = []
+    if apply and not request.parameter("fieldManager"):
+        found.append(required("fieldManager", "is required for apply patch"))
+    if not apply and "force" in request.query:
+        found.append(forbidden("force", "may not be specified for non-apply patch"))
+    return check_write_options(request, "PatchOptions", found)
+
+
+def manager_of(request: ApiRequest, strategy: Strategy, operation: str = "Update") -> Manager:
+    """Return whose the fields are that the request sets."""
+    name = manager_name(request.parameter("fieldManager"), request.header(b"user-agent"))
+    return Manager(name, operation, request.info.subresource, strategy.api_version)
 
 
 def field_validation(request: ApiRequest) -> str:

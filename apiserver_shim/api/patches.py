@@ -1,4 +1,4 @@
-"""The three kinds of patch, by media type."""
+"""The kinds of patch, by media type."""
 
 from typing import Any
 
@@ -11,16 +11,12 @@ from apiserver_shim.objects.decoding import Change, FieldValidation, patching
 from apiserver_shim.objects.errors import BadRequestError
 from apiserver_shim.objects.strategy import Strategy
 
-_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH = negotiation.PATCH_TYPES
+_JSON_PATCH, _MERGE_PATCH, _STRATEGIC_PATCH, APPLY_PATCH = negotiation.PATCH_TYPES
 
 
 def patch_type(content_type: str) -> str:
     """Return the media type of a patch; raises StatusError 415."""
     media_type = negotiation.media_type_of(content_type)
-    if media_type == negotiation.APPLY_PATCH:
-        prefix = "server-side apply is not implemented: "
-        refusal = status.unsupported_media_type(negotiation.PATCH_TYPES, prefix)
-        raise StatusError(refusal)
     if media_type not in negotiation.PATCH_TYPES:
         raise StatusError(status.unsupported_media_type(negotiation.PATCH_TYPES))
     return media_type

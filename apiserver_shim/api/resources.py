@@ -7,15 +7,24 @@ from typing import Any
 
 from apiserver_shim.api import negotiation, status
 from apiserver_shim.api.answers import list_reply, object_reply, status_reply
-from apiserver_shim.api.options import check_write_options, delete_options, field_validation
-from apiserver_shim.api.patches import patch_change, patch_type
+from apiserver_shim.api.options import (
+    check_patch_options,
+    check_write_options,
+    delete_options,
+    field_validation,
+    manager_of,
+)
+from apiserver_shim.api.patches import APPLY_PATCH, patch_change, patch_type
 from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.api.watch import WatchStream
 from apiserver_shim.errors import NotFoundError
 from apiserver_shim.objects import selectors
+from apiserver_shim.objects.apply import Apply
 from apiserver_shim.objects.decoding import (
     FieldValidation,
+    applying,
+    decode_applied,
     decode_object,
     replacing,
     uid_conflict,
@@ -29,6 +38,7 @@ from apiserver_shim.objects.lists import (
     list_objects,
     parse_revision,
 )
+from apiserver_shim.objects.metadata import timestamp
 from apiserver_shim.objects.strategy import Strategy
 from apiserver_shim.storage.store import Key
 
@@ -100,7 +110,9 @@ class Resources:
                     "the namespace sent on the request"
                 )
             meta["namespace"] = namespace
-        created = await request.cluster.registry.create(strategy, namespace, obj, dry_run=dry_run)
+        created = await request.cluster.registry.create(
+            strategy, namespace, obj, manager=manager_of(request, strategy), dry_run=dry_run
+        )
         return object_reply(request, strategy, created, status=201, now=self._now)
 
     async def _update(self, request: ApiRequest, strategy: Strategy) -> Reply:
@@ -113,6 +125,7 @@ class Resources:
                 _key(request, strategy),
                 replacing(obj),
                 subresource=request.info.subresource,
+                manager=manager_of(request, strategy),
                 dry_run=dry_run,
             )
         except NotFoundError:
@@ -124,7 +137,9 @@ class Resources:
 
     async def _patch(self, request: ApiRequest, strategy: Strategy) -> Reply:
         media_type = patch_type(request.header(b"content-type"))
-        dry_run = check_write_options(request, "PatchOptions")
+        if media_type == APPLY_PATCH:
+            return await self._apply(request, strategy)
+        dry_run = check_patch_options(request, apply=False)
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
         change = patch_change(strategy, await request.body(), media_type, validation)
         patched = await request.cluster.registry.update(
@@ -132,9 +147,33 @@ class Resources:
             _key(request, strategy),
             change,
             subresource=request.info.subresource,
+            manager=manager_of(request, strategy),
             dry_run=dry_run,
         )
         return object_reply(request, strategy, patched, status=200, now=self._now)
+
+    async def _apply(self, request: ApiRequest, strategy: Strategy) -> Reply:
+        dry_run = check_patch_options(request, apply=True)
+        validation = FieldValidation(field_validation(request), warnings=request.warnings)
+        body, key = await request.body(), _key(request, strategy)
+        config = decode_applied(
+            strategy,
+            negotiation.decode_yaml(body, strategy.kind),
+            namespace=key.namespace,
+            name=key.name,
+            validation=validation,
+        )
+        manager = manager_of(request, strategy, "Apply")
+        apply = Apply(config, manager, force=request.flag("force"))
+        applied, new = await request.cluster.registry.apply(
+            strategy,
+            key,
+            applying(strategy, apply, timestamp(self._now())),
+            subresource=request.info.subresource,
+            dry_run=dry_run,
+        )
+        code = 201 if new else 200
+        return object_reply(request, strategy, applied, status=code, now=self._now)
 
     async def _delete(self, request: ApiRequest, strategy: Strategy) -> Reply:
         options = await delete_options(request)

@@ -68,9 +68,9 @@ def not_acceptable(accepted: Sequence[str]) -> Status:
     return failure(406, "NotAcceptable", message)
 
 
-def unsupported_media_type(accepted: Sequence[str], prefix: str = "") -> Status:
+def unsupported_media_type(accepted: Sequence[str]) -> Status:
     message = (
-        f"{prefix}the body of the request was in an unknown format - "
+        f"the body of the request was in an unknown format - "
         f"accepted media types include: {', '.join(accepted)}"
     )
     return failure(415, "UnsupportedMediaType", message)
@@ -122,6 +122,10 @@ def _generate_name(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG
 def _conflict(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
     details = {"name": error.name, "group": group_of(error.resource), "kind": error.resource}
     return failure(409, "Conflict", error.message, details)
+
+
+def _apply_conflict(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
+    return failure(409, "Conflict", error.message, {"causes": _causes(error.causes)})
 
 
 def _invalid(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
@@ -215,6 +219,8 @@ _RENDER: Mapping[type, Callable[[Any, str, str], Status]] = {
     objects.BadRequestError: _bad_request,
     objects.UnprocessablePatchError: _unprocessable,
     objects.ConflictError: _conflict,
+    objects.ApplyConflictError: _apply_conflict,
+    objects.ApplyError: _as_it_is,
     objects.ForbiddenError: _forbidden,
     objects.GenerateNameError: _generate_name,
     objects.ExpiredContinueError: _expired_continue,

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from apiserver_shim.objects.apply import Apply
 from apiserver_shim.objects.errors import (
+    ApplyError,
     BadRequestError,
     ConflictError,
     InvalidError,
@@ -121,6 +123,65 @@ def patching(strategy: Strategy, apply: Change, shown: str, validation: FieldVal
             raise InvalidError("", "", [invalid("patch", shown, complaint)])
         strategy.convert(new)
         new.setdefault("metadata", {})
+        return new
+
+    return change
+
+
+def decode_applied(
+    strategy: Strategy, body: Any, *, namespace: str | None, name: str, validation: FieldValidation
+) -> Object:
+    """Return the configuration of a server-side apply, which is a part of an object."""
+    if not isinstance(body, dict):
+        raise BadRequestError("error decoding YAML: the configuration is not an object")
+    for field_name, shown in (("kind", "Kind"), ("apiVersion", "apiVersion")):
+        if not body.get(field_name):
+            raise BadRequestError(f"Object '{shown}' is missing in the applied configuration")
+    _check_type(strategy, body["kind"], body["apiVersion"])
+    _check_applied_meta(body.get("metadata"), namespace, name)
+    if complaint := validation.judge([]):
+        raise _unhandled(strategy, complaint)
+    try:
+        config, unknown = read_object(body, strategy.shape)
+    except BadRequestError as error:
+        raise _untyped(strategy, namespace, name, error.message) from None
+    if unknown:
+        detail = f".{unknown[0]}: field not declared in schema"
+        raise _untyped(strategy, namespace, name, detail)
+    config["metadata"] = {**config.get("metadata", {}), "name": name}
+    if namespace is not None:
+        config["metadata"]["namespace"] = namespace
+    return config
+
+
+def _check_applied_meta(meta: Any, namespace: str | None, name: str) -> None:
+    if not isinstance(meta, dict):
+        return
+    if meta.get("managedFields") is not None:
+        raise BadRequestError("metadata.managedFields must be nil")
+    for what, wanted, where in (("name", name, "URL"), ("namespace", namespace, "request")):
+        found = meta.get(what) or wanted
+        if found != wanted:
+            raise BadRequestError(
+                f"the {what} of the object ({found}) does not match "
+                f"the {what} on the {where} ({wanted or ''})"
+            )
+
+
+def _untyped(strategy: Strategy, namespace: str | None, name: str, detail: str) -> ApplyError:
+    where = f"{namespace}/{name}" if namespace else f"/{name}"
+    typed = f"{strategy.group}/v1, Kind={strategy.kind}"
+    return ApplyError(f"failed to create typed patch object ({where}; {typed}): {detail}")
+
+
+def applying(strategy: Strategy, apply: Apply, time: str) -> Change:
+    """Return the change that an apply makes; an object without a uid is one not there yet."""
+
+    def change(live: Object) -> Object:
+        applied = apply.to(live, strategy.topology, time)
+        # read again: what is converted must not be shared with the object as read
+        new, _ = read_object(applied, strategy.shape)
+        strategy.convert(new)
         return new
 
     return change

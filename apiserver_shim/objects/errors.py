@@ -84,6 +84,18 @@ class ConflictError(ShimError):
         self.name = name
 
 
+class ApplyConflictError(ShimError):
+    """An apply would change what others own; ``causes`` name each field and its owner."""
+
+    def __init__(self, message: str, causes: Sequence[FieldError]) -> None:
+        super().__init__(message)
+        self.causes = tuple(causes)
+
+
+class ApplyError(ShimError):
+    """A configuration that has no place in the kind's schema."""
+
+
 MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )

@@ -25,7 +25,6 @@ _SERVER_SET = (
     "deletionGracePeriodSeconds",
     "selfLink",
     "generation",
-    "managedFields",
 )
 
 
@@ -65,7 +64,6 @@ def carry_over(meta: Object, old: Object) -> None:
         else:
             meta.pop(field, None)
     meta.pop("selfLink", None)
-    meta.pop("managedFields", None)
 
 
 def validate(meta: Object, *, namespaced: bool, name_rule: NameRule) -> list[FieldError]:

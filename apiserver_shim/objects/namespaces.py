@@ -37,6 +37,7 @@ class NamespaceStrategy(Strategy):
         "status": ("get", "patch", "update"),
     }
     namespaced = False
+    server_set = ("spec", "status")
     returns_deleted_object = True
     merge_lists: ClassVar[Mapping[str, str]] = {**METADATA_LISTS, "status.conditions": "type"}
     shape = top_level(

@@ -10,14 +10,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from apiserver_shim.errors import AlreadyExistsError, NotFoundError, StaleWriteError, StorageError
-from apiserver_shim.objects import metadata
+from apiserver_shim.objects import managedfields, metadata
 from apiserver_shim.objects.admission import NamespaceAdmission
+from apiserver_shim.objects.decoding import Change
 from apiserver_shim.objects.errors import (
     MODIFIED,
     ConflictError,
     GenerateNameError,
     InvalidError,
 )
+from apiserver_shim.objects.managedfields import Manager, Writer
 from apiserver_shim.objects.strategy import Strategy
 from apiserver_shim.storage.store import Key, Store, StoredObject
 
@@ -63,9 +65,18 @@ class Registry:
         return (await self.store.get(key, revision=revision)).obj
 
     async def create(
-        self, strategy: Strategy, namespace: str | None, obj: Object, *, dry_run: bool = False
+        self,
+        strategy: Strategy,
+        namespace: str | None,
+        obj: Object,
+        *,
+        manager: Manager | None = None,
+        dry_run: bool = False,
     ) -> Object:
-        """Stamp, validate and store a new object; returns it as stored."""
+        """Stamp, validate and store a new object; returns it as stored.
+
+        Its fields are ``manager``'s; without one its managedFields are stored as they are.
+        """
         meta = obj["metadata"]
         if meta.get("resourceVersion"):
             raise StorageError("resourceVersion should not be set on objects to be created")
@@ -74,10 +85,7 @@ class Registry:
             meta["name"] = metadata.generated_name(base, self._token_bytes)
         if namespace is not None:
             await self._admission.admit_create(strategy.resource, namespace, meta.get("name", ""))
-        metadata.stamp_new(meta, self._now(), self._token_bytes)
-        strategy.prepare_for_create(obj)
-        if errors := strategy.validate(obj):
-            raise InvalidError(strategy.kind, meta.get("name", ""), errors, group=strategy.group)
+        self._prepare_new(strategy, obj, manager)
         tries = 1 if named else _GENERATE_NAME_TRIES
         for last in (False,) * (tries - 1) + (True,):
             key = Key(strategy.resource, namespace, meta["name"])
@@ -93,6 +101,18 @@ class Registry:
                     raise GenerateNameError(strategy.resource, meta["name"]) from None
                 meta["name"] = metadata.generated_name(base, self._token_bytes)
         raise AssertionError
+
+    def _prepare_new(self, strategy: Strategy, obj: Object, manager: Manager | None) -> None:
+        meta = obj["metadata"]
+        metadata.stamp_new(meta, self._now(), self._token_bytes)
+        strategy.prepare_for_create(obj)
+        if manager is not None:
+            writer = Writer(manager, meta["creationTimestamp"])
+            managedfields.track_create(
+                obj, strategy.topology, writer, server_set=strategy.server_set
+            )
+        if errors := strategy.validate(obj):
+            raise InvalidError(strategy.kind, meta.get("name", ""), errors, group=strategy.group)
 
     async def _store_new(self, key: Key, obj: Object, *, dry_run: bool) -> Object:
         if not dry_run:
@@ -120,15 +140,20 @@ class Registry:
         change: Callable[[Object], Object],
         *,
         subresource: str = "",
+        manager: Manager | None = None,
         dry_run: bool = False,
     ) -> Object:
         """Store what ``change`` makes of the current object, as often as it takes.
 
         ``change`` must not touch its argument; a resourceVersion in its result is a condition.
+        What it changes becomes ``manager``'s; without one it has seen to managedFields itself.
         """
         current = await self.store.get(key)
         while True:
             new = self._changed(strategy, current, change(current.obj), subresource)
+            if manager is not None:
+                writer = Writer(manager, metadata.timestamp(self._now()))
+                managedfields.track_update(new, current.obj, strategy.topology, writer)
             gone = bool(new["metadata"].get("deletionTimestamp")) and strategy.done(new)
             if dry_run:
                 return new
@@ -141,6 +166,34 @@ class Registry:
                 return await self.store.replace(key, new, current=current)
             except StaleWriteError as stale:
                 current = _latest(stale, key)
+
+    async def apply(
+        self,
+        strategy: Strategy,
+        key: Key,
+        change: Change,
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> tuple[Object, bool]:
+        """Make the change of an apply, which also creates; returns (the object, whether new)."""
+        while True:
+            try:
+                found = await self.update(
+                    strategy, key, change, subresource=subresource, dry_run=dry_run
+                )
+                return found, False
+            except NotFoundError:
+                if subresource:
+                    raise
+            new = change({"metadata": {}})
+            if uid := new["metadata"].get("uid"):
+                detail = f"uid mismatch: the provided object specified uid {uid}, and no existing"
+                raise ConflictError(strategy.resource, key.name, f"{detail} object was found")
+            try:
+                return await self.create(strategy, key.namespace, new, dry_run=dry_run), True
+            except AlreadyExistsError:
+                continue  # somebody was faster
 
     def _changed(
         self, strategy: Strategy, current: StoredObject, new: Object, subresource: str

@@ -1,10 +1,12 @@
 """What differs from kind to kind (k8s.io/apiserver registry/rest strategies)."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from apiserver_shim.objects import metadata, names
 from apiserver_shim.objects.errors import FieldError
+from apiserver_shim.objects.fieldset import Topology, topology
 from apiserver_shim.objects.metadata import NameRule
 from apiserver_shim.objects.schema import Struct
 
@@ -19,7 +21,8 @@ class Strategy:
     """Defaulting, validation and selectable fields of one kind; no state of its own.
 
     ``merge_lists`` maps the path of a list that a strategic merge patch merges to the field that
-    identifies an item, or to "" for a set of strings. Lists not named are replaced whole.
+    identifies an item, or to "" for a set of strings. Lists not named are replaced whole; so does
+    server-side apply own them. ``server_set`` names fields that nobody owns for having created.
     """
 
     group: ClassVar[str] = ""
@@ -33,6 +36,12 @@ class Strategy:
     namespaced: ClassVar[bool] = True
     returns_deleted_object: ClassVar[bool] = False
     merge_lists: ClassVar[Mapping[str, str]] = METADATA_LISTS
+    server_set: ClassVar[Sequence[str]] = ()
+
+    @cached_property
+    def topology(self) -> Topology:
+        """How the fields of this kind are owned."""
+        return topology(self.shape, self.merge_lists)
 
     @property
     def api_version(self) -> str:

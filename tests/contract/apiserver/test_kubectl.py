@@ -227,12 +227,25 @@ def test_client_certificate(kubectl: Kubectl, cluster: ClusterDoor) -> None:
     assert certified.ok("get", "secrets", "-o", "name") == "secret/g1\n"
 
 
-def test_server_side_apply_is_refused_by_name(kubectl: Kubectl, tmp_path: Path) -> None:
+def test_server_side_apply_and_diff(kubectl: Kubectl, tmp_path: Path) -> None:
     manifest = tmp_path / "app1.yaml"
     manifest.write_text(SECRET.format(name="app1", user="b25l"))
-    done = kubectl.run("apply", "--server-side", "-f", str(manifest))
-    assert done.returncode == 1
-    assert "server-side apply is not implemented" in done.stderr
+    kubectl.ok("apply", "-f", str(manifest))
+    # from the client's apply to the server's: what kubectl owned under its old name is its own
+    kubectl.ok("apply", "--server-side", "-f", str(manifest))
+    shown = kubectl.ok("get", "secret", "app1", "-o", "json", "--show-managed-fields")
+    managers = json.loads(shown)["metadata"]["managedFields"]
+    assert ("kubectl", "Apply") in {(m["manager"], m["operation"]) for m in managers}
+    manifest.write_text(SECRET.format(name="app1", user="dHdv"))
+    kubectl.ok("apply", "--server-side", "-f", str(manifest))
+    kubectl.ok("patch", "secret", "app1", "-p", '{"data":{"user":"MTIz"}}')
+    refused = kubectl.run("apply", "--server-side", "-f", str(manifest))
+    assert refused.returncode == 1
+    assert 'conflict with "kubectl-patch" using v1: .data.user' in refused.stderr
+    differing = kubectl.run("diff", "--server-side", "--force-conflicts", "-f", str(manifest))
+    assert differing.returncode == 1, differing.stderr
+    kubectl.ok("apply", "--server-side", "--force-conflicts", "-f", str(manifest))
+    assert kubectl.run("diff", "--server-side", "-f", str(manifest)).returncode == 0
 
 
 def test_strict_fields(kubectl: Kubectl, tmp_path: Path) -> None:

@@ -157,13 +157,6 @@ def test_three_kinds_of_patch(api: httpx.Client) -> None:
     )
     locked = patch("merge-patch", {"metadata": {"resourceVersion": "1"}})
     assert locked.status_code == 409
-    applied = api.patch(
-        f"{SECRETS}/app1?fieldManager=x",
-        content=b"{}",
-        headers={"content-type": "application/apply-patch+yaml"},
-    )
-    assert applied.status_code == 415
-    assert applied.json()["message"].startswith("server-side apply is not implemented: ")
 
 
 def test_concurrent_patches_all_count(api: httpx.Client) -> None:

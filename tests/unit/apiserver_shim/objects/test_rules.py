@@ -181,7 +181,7 @@ def test_updates_keep_what_the_server_owns() -> None:
 
 
 def test_stamps() -> None:
-    meta: dict[str, Any] = {"uid": "mine", "managedFields": []}
+    meta: dict[str, Any] = {"uid": "mine", "generation": 3}
     metadata.stamp_new(meta, NOW, bytes)
     assert meta == {
         "uid": "00000000-0000-4000-8000-000000000000",
