@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from apiserver_shim.access.roles import RoleCache
 from apiserver_shim.encryption import config
 from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
-from apiserver_shim.errors import EncryptionConfigError, TransformError
+from apiserver_shim.errors import EncryptionConfigError, ShimError, TransformError
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.lifecycle import NamespaceLifecycle
 from apiserver_shim.objects.registry import Registry
@@ -165,6 +166,8 @@ class Cluster:
         self.registry = Registry(
             self.store, admission=admission, now=shared.now, token_bytes=shared.token_bytes
         )
+        self.roles = RoleCache(self.registry)
+        self.registry.listen(lambda resource, _obj, _gone: self.roles.observe(resource))
         self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=shared.now)
         self._running = asyncio.create_task(self._run())
 
@@ -189,8 +192,25 @@ class Cluster:
         self.closing.set()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
+        await self.roles.close()
 
     async def _run(self) -> None:
+        preparing = asyncio.create_task(self._prepare())
+        try:
+            await self._serve()
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+
+    async def _prepare(self) -> None:
+        """Make the default roles; if that fails, whoever needs them will try again."""
+        try:
+            await self.ready()
+            await self.roles.bootstrapped()
+        except ShimError as error:
+            log.warning("cannot make the default roles: %s", error.message)
+
+    async def _serve(self) -> None:
         if self._encryption is None:
             await self._lifecycle.run()
             return

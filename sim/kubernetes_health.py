@@ -1,11 +1,15 @@
 """Whether a cluster's API server is ready, which of its checks fail, and why."""
 
+import base64
 import re
 import ssl
+import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from sim.world import World
 
@@ -23,16 +27,28 @@ class Readiness:
 
 
 def readiness(world: World, cluster: dict[str, Any]) -> Readiness:
-    """Asks `/readyz?verbose` as a load balancer would, without credentials."""
+    """Asks `/readyz?verbose` as a load balancer would, and for reasons as an administrator."""
     context = ssl.create_default_context(cafile=world.facts.ca)
     base = f"{world.facts.kubernetes}{cluster['path']}/readyz"
     try:
         ready, report = _get(f"{base}?verbose", context)
         names = [] if ready else _FAILED.findall(report)
+        if names:
+            _load_certificate(context, world.kubeconfig(cluster["cluster_id"]))
         reasons = {name: _get(f"{base}/{name}", context)[1].strip() for name in names}
     except (urllib.error.URLError, OSError) as error:
         return Readiness(False, {"unreachable": str(error)}, str(error))
     return Readiness(ready, reasons, report)
+
+
+def _load_certificate(context: ssl.SSLContext, kubeconfig: str) -> None:
+    """Present the client certificate that a kubeconfig holds; ssl takes it from a file alone."""
+    user = yaml.safe_load(kubeconfig)["users"][0]["user"]
+    with tempfile.NamedTemporaryFile() as file:
+        for field in ("client-certificate-data", "client-key-data"):
+            file.write(base64.b64decode(user[field]))
+        file.flush()
+        context.load_cert_chain(file.name)
 
 
 def _get(url: str, context: ssl.SSLContext) -> tuple[bool, str]:

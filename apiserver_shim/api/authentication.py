@@ -5,28 +5,13 @@ others, although one CA signs them all: the certificate's OU names the cluster.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from apiserver_shim.access.users import ANONYMOUS, UserInfo, authenticated
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticToken
 
 AuthMode = Literal["off", "soft", "strict"]
-
-AUTHENTICATED = "system:authenticated"
-
-
-@dataclass(frozen=True, slots=True)
-class UserInfo:
-    """A user as authorization sees it."""
-
-    name: str
-    groups: tuple[str, ...] = ()
-    uid: str = ""
-    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
 
 
 class BadCredentialError(Exception):
@@ -61,7 +46,7 @@ def _certificate_user(spec: ClusterSpec, certificate: Mapping[str, Any]) -> User
     common = names.get("commonName", [])
     if clusters != [spec.id] or not common or not common[-1]:
         return None
-    return UserInfo(common[-1], _authenticated(names.get("organizationName", [])))
+    return UserInfo(common[-1], authenticated(names.get("organizationName", [])))
 
 
 def _token_user(tokens: Iterable[StaticToken], authorization: bytes) -> UserInfo:
@@ -76,8 +61,4 @@ def _token_user(tokens: Iterable[StaticToken], authorization: bytes) -> UserInfo
             found = candidate
     if found is None:
         raise BadCredentialError
-    return UserInfo(found.user, _authenticated(found.groups), found.uid)
-
-
-def _authenticated(groups: Iterable[str]) -> tuple[str, ...]:
-    return (*(group for group in groups if group != AUTHENTICATED), AUTHENTICATED)
+    return UserInfo(found.user, authenticated(found.groups), found.uid)

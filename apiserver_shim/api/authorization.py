@@ -1,51 +1,32 @@
-"""Who may do what: system:masters everything, everybody discovery and health.
+"""Who may do what: system:masters everything, all others what roles grant them."""
 
-Role-based rules have their place here; until then nobody else may touch objects.
-"""
-
-from typing import NamedTuple
-
-from apiserver_shim.api.authentication import AUTHENTICATED, AuthMode, UserInfo
+from apiserver_shim.access.grants import Decision
+from apiserver_shim.access.users import MASTERS, UserInfo
+from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.request import RequestInfo
+from apiserver_shim.clusters import Cluster
 from apiserver_shim.objects.errors import ForbiddenError
 
-MASTERS = "system:masters"
-
-_PUBLIC = frozenset(("/version", "/healthz", "/livez", "/readyz", "/api", "/apis", "/openapi"))
-_SELF_REVIEWS = frozenset(
-    ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
-)
+# open to all by a default role, and to be told even while roles cannot be read
+_HEALTH = frozenset(("/healthz", "/livez", "/readyz"))
 
 
-class Decision(NamedTuple):
-    allowed: bool
-    reason: str = ""
-
-
-def authorize(mode: AuthMode, user: UserInfo, info: RequestInfo) -> Decision:
+async def authorize(
+    mode: AuthMode, user: UserInfo, info: RequestInfo, cluster: Cluster
+) -> Decision:
     """Decide about one request, or about one that somebody asks about."""
-    if mode == "off" or MASTERS in user.groups or _is_public(info) or _is_self_review(user, info):
+    if mode == "off" or MASTERS in user.groups or _asks_for_health(info):
         return Decision(allowed=True)
-    if mode == "soft":
-        return Decision(
-            allowed=True, reason=f"only because authorization is soft: {denial(user, info)}"
-        )
-    return Decision(allowed=False)
+    await cluster.ready()
+    decision = (await cluster.roles.grants()).decide(user, info)
+    if mode == "soft" and not decision.allowed:
+        warning = f"only because authorization is soft: {denial(user, info)}"
+        return Decision(allowed=True, warning=warning)
+    return decision
 
 
-def _is_public(info: RequestInfo) -> bool:
-    if info.resource or info.verb not in {"get", "head"}:
-        return False
-    return "/" + info.path.split("/")[1] in _PUBLIC
-
-
-def _is_self_review(user: UserInfo, info: RequestInfo) -> bool:
-    return (
-        info.verb == "create"
-        and info.resource in _SELF_REVIEWS
-        and info.group in {"authentication.k8s.io", "authorization.k8s.io"}
-        and AUTHENTICATED in user.groups
-    )
+def _asks_for_health(info: RequestInfo) -> bool:
+    return info.path in _HEALTH and info.verb in {"get", "head"}
 
 
 def denial(user: UserInfo, info: RequestInfo) -> str:
@@ -60,7 +41,8 @@ def denial(user: UserInfo, info: RequestInfo) -> str:
     )
 
 
-def forbidden(user: UserInfo, info: RequestInfo) -> ForbiddenError:
+def forbidden(user: UserInfo, info: RequestInfo, reason: str = "") -> ForbiddenError:
     group = f".{info.group}" if info.group else ""
     resource = f"{info.resource}{group}" if info.resource else ""
-    return ForbiddenError(resource, info.name, denial(user, info))
+    detail = denial(user, info)
+    return ForbiddenError(resource, info.name, f"{detail}: {reason}" if reason else detail)

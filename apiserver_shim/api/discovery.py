@@ -24,7 +24,12 @@ _STORAGE_VERSION_HASHES: Mapping[str, str] = {
 }
 _REVIEWS: Mapping[str, Mapping[str, str]] = {
     "authentication.k8s.io": {"selfsubjectreviews": "SelfSubjectReview"},
-    "authorization.k8s.io": {"selfsubjectaccessreviews": "SelfSubjectAccessReview"},
+    "authorization.k8s.io": {
+        "localsubjectaccessreviews": "LocalSubjectAccessReview",
+        "selfsubjectaccessreviews": "SelfSubjectAccessReview",
+        "selfsubjectrulesreviews": "SelfSubjectRulesReview",
+        "subjectaccessreviews": "SubjectAccessReview",
+    },
 }
 GROUPS = (*_REVIEWS, RBAC)
 
@@ -116,7 +121,7 @@ def group_resources(name: str) -> Object | None:
         {
             "name": resource,
             "singularName": kind.lower(),
-            "namespaced": False,
+            "namespaced": resource.startswith("local"),
             "kind": kind,
             "verbs": ["create"],
         }

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from apiserver_shim.api.authentication import ANONYMOUS, UserInfo
+from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api.status import StatusError, too_large
 from apiserver_shim.clusters import Cluster
 from apiserver_shim.objects.errors import BadRequestError

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from apiserver_shim.api import negotiation, status
 from apiserver_shim.api.answers import list_reply, object_reply, status_reply
+from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.authorization import authorize, forbidden
+from apiserver_shim.api.escalation import escalation_check
 from apiserver_shim.api.options import (
     check_patch_options,
     check_write_options,
@@ -19,9 +23,11 @@ from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.api.watch import WatchStream
 from apiserver_shim.errors import NotFoundError
+from apiserver_shim.groups import RBAC
 from apiserver_shim.objects import selectors
 from apiserver_shim.objects.apply import Apply
 from apiserver_shim.objects.decoding import (
+    Change,
     FieldValidation,
     applying,
     decode_applied,
@@ -51,7 +57,8 @@ _SEGMENTS_REFUSED = frozenset((".", ".."))
 class Resources:
     """Answers every request for objects."""
 
-    def __init__(self, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, mode: AuthMode, now: Callable[[], datetime]) -> None:
+        self._mode = mode
         self._now = now
         self._verbs: Mapping[str, Verb] = {
             "get": self._get,
@@ -72,6 +79,8 @@ class Resources:
         if not _is_verb(request, strategy):
             raise StatusError(status.method_not_allowed(info.resource, info.verb))
         await request.cluster.ready()
+        if strategy.group == RBAC:
+            await request.cluster.roles.bootstrapped()
         if info.verb == "watch":
             stopping = request.scope.get("state", {}).get("stopping") or asyncio.Event()
             stream = WatchStream(request, _selector(request, strategy), now=self._now)
@@ -110,6 +119,8 @@ class Resources:
                     "the namespace sent on the request"
                 )
             meta["namespace"] = namespace
+        if check := await escalation_check(request, strategy, self._mode):
+            check(obj, None)
         created = await request.cluster.registry.create(
             strategy, namespace, obj, manager=manager_of(request, strategy), dry_run=dry_run
         )
@@ -123,7 +134,7 @@ class Resources:
             updated = await request.cluster.registry.update(
                 strategy,
                 _key(request, strategy),
-                replacing(obj),
+                await self._guarded(request, strategy, replacing(obj)),
                 subresource=request.info.subresource,
                 manager=manager_of(request, strategy),
                 dry_run=dry_run,
@@ -145,7 +156,7 @@ class Resources:
         patched = await request.cluster.registry.update(
             strategy,
             _key(request, strategy),
-            change,
+            await self._guarded(request, strategy, change),
             subresource=request.info.subresource,
             manager=manager_of(request, strategy),
             dry_run=dry_run,
@@ -165,10 +176,20 @@ class Resources:
         )
         manager = manager_of(request, strategy, "Apply")
         apply = Apply(config, manager, force=request.flag("force"))
+        change = applying(strategy, apply, timestamp(self._now()))
+        creating = replace(request.info, verb="create")
+        may_create = await authorize(self._mode, request.user, creating, request.cluster)
+
+        def applied_to(live: Object) -> Object:
+            # what is not there yet has no uid; to make it takes more than to patch
+            if not may_create.allowed and not live["metadata"].get("uid"):
+                raise forbidden(request.user, creating, may_create.reason)
+            return change(live)
+
         applied, new = await request.cluster.registry.apply(
             strategy,
             key,
-            applying(strategy, apply, timestamp(self._now())),
+            await self._guarded(request, strategy, applied_to),
             subresource=request.info.subresource,
             dry_run=dry_run,
         )
@@ -195,6 +216,19 @@ class Resources:
         revision = await cluster.store.latest_revision(strategy.resource)
         return list_reply(request, strategy, ListResult(gone, revision), now=self._now)
 
+    async def _guarded(self, request: ApiRequest, strategy: Strategy, change: Change) -> Change:
+        """Return ``change`` unless it grants what the user does not have."""
+        check = await escalation_check(request, strategy, self._mode)
+        if check is None:
+            return change
+
+        def guarded(old: Object) -> Object:
+            new = change(old)
+            check(new, old)
+            return new
+
+        return guarded
+
     async def _object(self, request: ApiRequest, strategy: Strategy) -> Object:
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
         body, content_type = await request.body(), request.header(b"content-type")
@@ -215,7 +249,8 @@ def _is_place(request: ApiRequest, strategy: Strategy) -> bool:
         return False
     if strategy.namespaced:
         return bool(info.namespace) or not info.name
-    return info.namespace == info.name
+    # a request for one Namespace is in it, as upstream has it
+    return info.namespace == (info.name if strategy.resource == "namespaces" else "")
 
 
 def _is_verb(request: ApiRequest, strategy: Strategy) -> bool:

@@ -1,46 +1,129 @@
-"""Questions about oneself: ``kubectl auth whoami`` and ``kubectl auth can-i``."""
+"""Questions about users: ``kubectl auth whoami``, ``kubectl auth can-i`` and their kin."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from apiserver_shim.api import negotiation
+from apiserver_shim.access.grants import joined
+from apiserver_shim.access.rules import Rule
+from apiserver_shim.access.users import UserInfo
+from apiserver_shim.api import negotiation, status
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.authorization import authorize
-from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo
-from apiserver_shim.objects.errors import BadRequestError, InvalidError, required
+from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo, not_found_page
+from apiserver_shim.api.status import StatusError
+from apiserver_shim.objects.errors import (
+    BadRequestError,
+    FieldError,
+    InvalidError,
+    invalid,
+    required,
+)
 
 Object = dict[str, Any]
 
+AUTHENTICATION = "authentication.k8s.io"
+AUTHORIZATION = "authorization.k8s.io"
+_LOCAL = "localsubjectaccessreviews"
 
-async def self_subject_review(request: ApiRequest) -> Reply:
-    """Say who asks (authentication.k8s.io/v1 SelfSubjectReview)."""
-    await _body(request, "SelfSubjectReview")
-    user = request.user
+
+class Reviews:
+    """Answers every request for a review."""
+
+    def __init__(self, *, mode: AuthMode) -> None:
+        self._mode = mode
+        self._handlers: Mapping[tuple[str, str], Callable[[ApiRequest], Awaitable[Reply]]] = {
+            (AUTHENTICATION, "selfsubjectreviews"): self._who_am_i,
+            (AUTHORIZATION, "selfsubjectaccessreviews"): self._may_i,
+            (AUTHORIZATION, "selfsubjectrulesreviews"): self._what_may_i,
+            (AUTHORIZATION, "subjectaccessreviews"): self._may_somebody,
+            (AUTHORIZATION, _LOCAL): self._may_somebody,
+        }
+
+    async def __call__(self, request: ApiRequest) -> Reply:
+        info = request.info
+        handler = self._handlers.get((info.group, info.resource))
+        placed = bool(info.namespace) == (info.resource == _LOCAL)
+        if handler is None or info.version != "v1" or info.subresource or not placed:
+            return not_found_page()
+        if info.verb != "create" or info.name:
+            raise StatusError(status.method_not_allowed(info.resource, info.verb))
+        return await handler(request)
+
+    async def _who_am_i(self, request: ApiRequest) -> Reply:
+        await _body(request, "SelfSubjectReview")
+        return _answer(
+            request,
+            "SelfSubjectReview",
+            AUTHENTICATION,
+            {},
+            {"userInfo": user_object(request.user)},
+        )
+
+    async def _may_i(self, request: ApiRequest) -> Reply:
+        kind = "SelfSubjectAccessReview"
+        spec = (await _body(request, kind)).get("spec") or {}
+        return await self._decided(request, kind, spec, request.user)
+
+    async def _may_somebody(self, request: ApiRequest) -> Reply:
+        local = request.info.resource == _LOCAL
+        kind = "LocalSubjectAccessReview" if local else "SubjectAccessReview"
+        spec = (await _body(request, kind)).get("spec") or {}
+        groups = spec.get("groups") or []
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise BadRequestError("json: cannot unmarshal into field groups of type []string")
+        user = UserInfo(_text(spec, "user"), tuple(groups), _text(spec, "uid"))
+        if not user.name and not user.groups:
+            detail = "at least one of user or group must be specified"
+            raise _invalid(kind, required("spec.user", detail))
+        if local:
+            asked = spec.get("resourceAttributes")
+            wanted = asked.get("namespace", "") if isinstance(asked, dict) else ""
+            if wanted != request.info.namespace:
+                detail = f"must match the namespace on the request ({request.info.namespace})"
+                field = "spec.resourceAttributes.namespace"
+                raise _invalid(kind, invalid(field, wanted, detail))
+        return await self._decided(request, kind, spec, user)
+
+    async def _decided(self, request: ApiRequest, kind: str, spec: Object, user: UserInfo) -> Reply:
+        asked = _asked(spec)
+        if asked is None:
+            detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            raise _invalid(kind, required("spec.resourceAttributes", detail))
+        decision = await authorize(self._mode, user, asked, request.cluster)
+        answer: Object = {"allowed": decision.allowed}
+        if reason := decision.warning or decision.reason:
+            answer["reason"] = reason
+        return _answer(request, kind, AUTHORIZATION, {"spec": spec}, answer)
+
+    async def _what_may_i(self, request: ApiRequest) -> Reply:
+        kind = "SelfSubjectRulesReview"
+        spec = (await _body(request, kind)).get("spec") or {}
+        namespace = _text(spec, "namespace")
+        if not namespace:
+            raise BadRequestError("no namespace on request")
+        await request.cluster.ready()
+        grants = await request.cluster.roles.grants()
+        rules, problems = grants.rules(request.user, namespace)
+        if self._mode != "strict":
+            rules = [Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",))]
+        answer: Object = {
+            "resourceRules": [rule.as_object() for rule in rules if rule.resources],
+            "nonResourceRules": [rule.as_object() for rule in rules if rule.urls],
+            "incomplete": bool(problems),
+        }
+        if problems:
+            answer["evaluationError"] = joined(problems)
+        return _answer(request, kind, AUTHORIZATION, {"spec": spec}, answer)
+
+
+def user_object(user: UserInfo) -> Object:
+    """Return a UserInfo of authentication.k8s.io/v1."""
     info: Object = {"username": user.name, "groups": list(user.groups)}
     if user.uid:
         info["uid"] = user.uid
     if user.extra:
         info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return _answer(request, "SelfSubjectReview", "authentication.k8s.io/v1", {}, {"userInfo": info})
-
-
-async def self_subject_access_review(request: ApiRequest, mode: AuthMode) -> Reply:
-    """Say whether the asker may (authorization.k8s.io/v1 SelfSubjectAccessReview)."""
-    kind = "SelfSubjectAccessReview"
-    spec = (await _body(request, kind)).get("spec") or {}
-    asked = _asked(spec)
-    if asked is None:
-        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise InvalidError(
-            kind,
-            "",
-            [required("spec.resourceAttributes", detail)],
-            group="authorization.k8s.io",
-        )
-    decision = authorize(mode, request.user, asked)
-    status: Object = {"allowed": decision.allowed}
-    if decision.reason:
-        status["reason"] = decision.reason
-    return _answer(request, kind, "authorization.k8s.io/v1", {"spec": spec}, status)
+    return info
 
 
 def _asked(spec: Object) -> RequestInfo | None:
@@ -61,8 +144,12 @@ def _asked(spec: Object) -> RequestInfo | None:
     return None
 
 
+def _invalid(kind: str, error: FieldError) -> InvalidError:
+    return InvalidError(kind, "", [error], group=AUTHORIZATION)
+
+
 def _text(attributes: Object, name: str) -> str:
-    value = attributes.get(name, "")
+    value = attributes.get(name) or ""
     if not isinstance(value, str):
         raise BadRequestError(f"json: cannot unmarshal into field {name} of type string")
     return value
@@ -77,16 +164,14 @@ async def _body(request: ApiRequest, kind: str) -> Object:
     return body
 
 
-def _answer(
-    request: ApiRequest, kind: str, api_version: str, spec: Object, status: Object
-) -> Reply:
-    answer = {
+def _answer(request: ApiRequest, kind: str, group: str, spec: Object, answer: Object) -> Reply:
+    document = {
         "kind": kind,
-        "apiVersion": api_version,
+        "apiVersion": f"{group}/v1",
         "metadata": {"creationTimestamp": None},
         **spec,
-        "status": status,
+        "status": answer,
     }
     wanted = negotiation.accepted(request.header(b"accept"))
-    body, content_type = negotiation.encode(answer, wanted, pretty=request.pretty)
+    body, content_type = negotiation.encode(document, wanted, pretty=request.pretty)
     return Reply(201, body, content_type)

@@ -1,6 +1,6 @@
 """Where paths lead, below a cluster's root."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
 from starlette.routing import BaseRoute, Match
@@ -12,15 +12,11 @@ from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.health import ENDPOINTS, health
 from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
 from apiserver_shim.api.resources import Resources
-from apiserver_shim.api.reviews import self_subject_access_review, self_subject_review
+from apiserver_shim.api.reviews import AUTHENTICATION, AUTHORIZATION, Reviews
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.objects.kinds import KINDS
 
 Handler = Callable[[ApiRequest], Awaitable[Reply | None]]
-
-_OBJECT_GROUPS = frozenset(strategy.group for strategy in KINDS.values())
-_AUTHENTICATION = "/apis/authentication.k8s.io"
-_AUTHORIZATION = "/apis/authorization.k8s.io"
 
 
 class PathRoute(BaseRoute):
@@ -59,19 +55,20 @@ class PathRoute(BaseRoute):
 
 
 class ResourceRoute(BaseRoute):
-    """Leads every path with a resource of a group of objects to the verbs; first, as most do."""
+    """Leads every path with a resource of some groups to one handler."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, groups: Iterable[str], handler: Handler) -> None:
+        self._groups = frozenset(groups)
+        self._handler = handler
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
         info = ApiRequest.of(scope).info
-        return (Match.FULL if info.resource and info.group in _OBJECT_GROUPS else Match.NONE), {}
+        return (Match.FULL if info.resource and info.group in self._groups else Match.NONE), {}
 
     async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        await _answer(self._resources, ApiRequest.of(scope), send)
+        await _answer(self._handler, ApiRequest.of(scope), send)
 
 
 async def _answer(handler: Handler, request: ApiRequest, send: Send) -> None:
@@ -87,10 +84,6 @@ async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
     """Return the routes in the order they are tried."""
-
-    async def may_i(request: ApiRequest) -> Reply:
-        return await self_subject_access_review(request, mode)
-
     reading: dict[str, Handler] = {
         "/": _fixed(lambda _: discovery.root()),
         "/version": _fixed(lambda _: discovery.version()),
@@ -106,14 +99,12 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
         reading[f"/apis/{name}/v1"] = _group_resources(name)
     reading.update({f"/{endpoint}": health for endpoint in ENDPOINTS})
     below: dict[str, Handler] = {f"/{endpoint}/": health for endpoint in ENDPOINTS}
-    asking: dict[str, Handler] = {
-        f"{_AUTHENTICATION}/v1/selfsubjectreviews": self_subject_review,
-        f"{_AUTHORIZATION}/v1/selfsubjectaccessreviews": may_i,
-    }
+    stored = {strategy.group for strategy in KINDS.values()}
     return [
-        ResourceRoute(Resources(now=now)),
+        # objects first, as most requests are for them
+        ResourceRoute(stored, Resources(mode=mode, now=now)),
         PathRoute("GET", reading, below),
-        PathRoute("POST", asking, {}),
+        ResourceRoute((AUTHENTICATION, AUTHORIZATION), Reviews(mode=mode)),
     ]
 
 

@@ -17,7 +17,6 @@ from apiserver_shim.objects.errors import (
     invalid,
     not_supported,
 )
-from apiserver_shim.objects.names import dns1123_subdomain
 from apiserver_shim.objects.selectors import Selector
 from apiserver_shim.storage import continue_token
 from apiserver_shim.storage.continue_token import ContinueToken
@@ -161,7 +160,7 @@ async def _single(
     # before the object: what changes in between is then seen again by a watch, not missed
     revision = await store.latest_revision(resource)
     _check_not_older(options, revision)
-    if dns1123_subdomain(name):
+    if selector.strategy.name_rule()(name):
         return ListResult([], revision)
     try:
         found = await store.get(Key(resource, namespace, name))

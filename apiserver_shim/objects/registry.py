@@ -25,6 +25,8 @@ from apiserver_shim.storage.store import Key, Store, StoredObject
 
 Object = dict[str, Any]
 
+Listener = Callable[[str, Object, bool], None]  # resource, object, whether it is gone
+
 _GENERATE_NAME_TRIES = 8
 
 
@@ -59,6 +61,16 @@ class Registry:
         self._admission = admission
         self._now = now
         self._token_bytes = token_bytes
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` of every write through this registry, once it is done."""
+        self._listeners.append(listener)
+
+    def _tell(self, resource: str, obj: Object, *, gone: bool = False) -> None:
+        self._admission.observe(resource, obj)
+        for listener in self._listeners:
+            listener(resource, obj, gone)
 
     async def get(self, key: Key, *, revision: int = 0) -> Object:
         """Return the object, not older than ``revision``; raises NotFoundError."""
@@ -92,7 +104,7 @@ class Registry:
             try:
                 stored = await self._store_new(key, obj, dry_run=dry_run)
                 if not dry_run:
-                    self._admission.observe(strategy.resource, stored)
+                    self._tell(strategy.resource, stored)
                 return stored
             except AlreadyExistsError as error:
                 if named:
@@ -161,11 +173,14 @@ class Registry:
                 if gone:
                     revision = await self.store.delete(key, current=current)
                     new["metadata"]["resourceVersion"] = str(revision)
-                    self._admission.observe(strategy.resource, new)
+                    self._tell(strategy.resource, new, gone=True)
                     return new
-                return await self.store.replace(key, new, current=current)
+                stored = await self.store.replace(key, new, current=current)
             except StaleWriteError as stale:
                 current = _latest(stale, key)
+                continue
+            self._tell(strategy.resource, stored)
+            return stored
 
     async def apply(
         self,
@@ -239,11 +254,11 @@ class Registry:
                     if not options.dry_run:
                         revision = await self.store.delete(key, current=current)
                         marked["metadata"]["resourceVersion"] = str(revision)
-                        self._admission.observe(strategy.resource, marked)
+                        self._tell(strategy.resource, marked, gone=True)
                     return Deleted(marked, gone=True)
                 if not options.dry_run:
                     marked = await self.store.replace(key, marked, current=current)
-                    self._admission.observe(strategy.resource, marked)
+                    self._tell(strategy.resource, marked)
                 return Deleted(marked, gone=False)
             except StaleWriteError as stale:
                 current = _latest(stale, key)

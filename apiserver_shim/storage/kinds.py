@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from apiserver_shim.storage import rbac_kinds
+from apiserver_shim.storage import rbac_kinds, review_kinds
 from apiserver_shim.storage.wire import (
     Field,
     Message,
@@ -15,7 +15,6 @@ from apiserver_shim.storage.wire import (
     octets,
     raw_json,
     text,
-    text_list,
     texts,
     time,
 )
@@ -179,60 +178,6 @@ _TOKEN_REQUEST = Message(
     ),
     message(3, "status", Message(text(1, "token"), time(2, "expirationTimestamp"))),
 )
-_RESOURCE_ATTRIBUTES = Message(
-    text(1, "namespace"),
-    text(2, "verb"),
-    text(3, "group"),
-    text(4, "version"),
-    text(5, "resource"),
-    text(6, "subresource"),
-    text(7, "name"),
-)
-_ACCESS_REVIEW = Message(
-    message(1, "metadata", _META),
-    message(
-        2,
-        "spec",
-        Message(
-            message(1, "resourceAttributes", _RESOURCE_ATTRIBUTES, optional=True),
-            message(
-                2,
-                "nonResourceAttributes",
-                Message(text(1, "path"), text(2, "verb")),
-                optional=True,
-            ),
-        ),
-    ),
-    message(
-        3,
-        "status",
-        Message(
-            boolean(1, "allowed", optional=False),
-            text(2, "reason"),
-            text(3, "evaluationError"),
-            boolean(4, "denied", optional=False),
-        ),
-    ),
-)
-_SELF_SUBJECT_REVIEW = Message(
-    message(1, "metadata", _META),
-    message(
-        2,
-        "status",
-        Message(
-            message(
-                1,
-                "userInfo",
-                Message(
-                    text(1, "username"),
-                    text(2, "uid"),
-                    texts(3, "groups"),
-                    mapping(4, "extra", text_list(2, "value")),
-                ),
-            )
-        ),
-    ),
-)
 
 
 def _bodies() -> dict[str, Message]:
@@ -249,8 +194,7 @@ def _bodies() -> dict[str, Message]:
         "Status": _STATUS,
         "DeleteOptions": _DELETE_OPTIONS,
         "TokenRequest": _TOKEN_REQUEST,
-        "SelfSubjectAccessReview": _ACCESS_REVIEW,
-        "SelfSubjectReview": _SELF_SUBJECT_REVIEW,
+        **review_kinds.objects(_META),
     }
 
 

@@ -135,8 +135,10 @@ def test_forbidden(
 
 def test_anonymous_may_look_around(cluster: ClusterDoor) -> None:
     with cluster.client(None) as client:
-        for path in ("/version", "/version/", "/api", "/api/", "/apis/", "/api/v1", "/readyz"):
+        for path in ("/version", "/version/", "/readyz", "/livez", "/healthz"):
             assert client.get(path).status_code == 200, path
+        for path in ("/api", "/apis/", "/api/v1", "/openapi/v2", "/readyz/etcd", "/"):
+            assert client.get(path).status_code == 403, path
         answer = client.get(SECRETS)
         assert answer.status_code == 403
         assert 'User "system:anonymous" cannot list' in answer.json()["message"]
@@ -150,6 +152,12 @@ def test_may_i(cluster: ClusterDoor) -> None:
     for token, allowed in (("admin-token", True), ("nobody-token", False)):
         with cluster.client(token) as client:
             assert client.post(path, json=asked).json()["status"] == {"allowed": allowed}
-            look = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/version"}}}
-            assert client.post(path, json=look).json()["status"] == {"allowed": True}
+            look = {"spec": {"nonResourceAttributes": {"verb": "get", "path": "/api/v1"}}}
+            told = client.post(path, json=look).json()["status"]
+            assert told.pop("allowed") is True
+            reason = (
+                'RBAC: allowed by ClusterRoleBinding "system:discovery" of ClusterRole '
+                '"system:discovery" to Group "system:authenticated"'
+            )
+            assert told == ({} if token == "admin-token" else {"reason": reason})
             assert client.post(path, json={"spec": {}}).status_code == 422

@@ -166,7 +166,7 @@ def test_a_broken_configuration_shuts_what_it_protects(shim: Shim, tmp_path: Pat
 
 
 def test_health(shim: Shim) -> None:
-    with shim.new_cluster().client(None) as client:
+    with shim.new_cluster().client() as client:
         assert client.get("/healthz").text == "ok"
         assert client.get("/livez?verbose").text == ("[+]ping ok\n[+]etcd ok\nlivez check passed\n")
         assert client.get("/readyz?verbose&exclude=etcd&exclude=nope").text == (

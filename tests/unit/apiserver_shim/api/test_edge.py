@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 
 from apiserver_shim import errors
+from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api import discovery, negotiation, openapi, status, tables
 from apiserver_shim.api.authentication import (
-    ANONYMOUS,
     BadCredentialError,
-    UserInfo,
     authenticate,
 )
-from apiserver_shim.api.authorization import authorize
-from apiserver_shim.api.request import RequestInfo, parse_info
+from apiserver_shim.api.request import parse_info
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.groups import RBAC
@@ -183,28 +181,6 @@ def test_credentials() -> None:
 
 def test_secrets_stay_out_of_representations() -> None:
     assert "t1" not in repr(SPEC)
-
-
-@pytest.mark.parametrize(
-    ("mode", "user", "allowed"),
-    [
-        ("strict", ANONYMOUS, False),
-        ("strict", UserInfo("a", ("system:masters",)), True),
-        ("soft", ANONYMOUS, True),
-        ("off", ANONYMOUS, True),
-    ],
-)
-def test_modes(mode: Any, user: UserInfo, allowed: bool) -> None:
-    decision = authorize(mode, user, parse_info("GET", "/api/v1/secrets"))
-    assert decision.allowed is allowed
-    assert bool(decision.reason) is (mode == "soft")
-
-
-def test_public_paths_are_for_reading() -> None:
-    for path in ("/version", "/readyz/etcd", "/api", "/apis/x/v1", "/openapi/v2"):
-        assert authorize("strict", ANONYMOUS, RequestInfo("get", path)).allowed, path
-    assert not authorize("strict", ANONYMOUS, RequestInfo("post", "/version")).allowed
-    assert not authorize("strict", ANONYMOUS, RequestInfo("get", "/metrics")).allowed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Who may do what: users, role-based rules, the first roles, account tokens."""
