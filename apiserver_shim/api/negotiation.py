@@ -44,7 +44,7 @@ class Format:
 @lru_cache(maxsize=256)
 def accepted(header: str) -> Format:
     """Read an Accept header; raises StatusError 406."""
-    clauses = [_clause(clause) for clause in header.split(",") if clause.strip()]
+    clauses = [clause(text) for text in header.split(",") if text.strip()]
     for quality, media_type, parameters in sorted(clauses, key=lambda c: -c[0]):
         if not quality:
             continue
@@ -63,7 +63,8 @@ def accepted(header: str) -> Format:
     raise StatusError(status.not_acceptable(MEDIA_TYPES))
 
 
-def _clause(text: str) -> tuple[float, str, dict[str, str]]:
+def clause(text: str) -> tuple[float, str, dict[str, str]]:
+    """Read one clause of an Accept header: quality, media type, other parameters."""
     media_type, *rest = (part.strip() for part in text.split(";"))
     pairs = (part.partition("=") for part in rest)
     parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from apiserver_shim.api import discovery, negotiation, openapi, status
+from apiserver_shim.api import aggregated, discovery, negotiation, openapi, openapi_v2, status
 from apiserver_shim.api.answers import status_reply
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.health import ENDPOINTS, health
@@ -87,13 +88,14 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
     reading: dict[str, Handler] = {
         "/": _fixed(lambda _: discovery.root()),
         "/version": _fixed(lambda _: discovery.version()),
-        "/api": _fixed(_core_versions),
+        "/api": _aggregated(aggregated.core, _core_versions),
         "/api/v1": _fixed(lambda _: discovery.core_resources()),
-        "/apis": _fixed(lambda _: discovery.groups()),
+        "/apis": _aggregated(aggregated.groups, lambda _: discovery.groups()),
         "/openapi/v2": _openapi_v2,
         "/openapi/v3": _fixed(lambda r: openapi.v3_index(r.scope["apiserver_shim.prefix"])),
-        openapi.V3_URL: _fixed(lambda _: openapi.v3(KINDS.values())),
     }
+    for path, group in openapi.group_paths().items():
+        reading[openapi.PREFIX + path] = _openapi_v3(group)
     for name in discovery.GROUPS:
         reading[f"/apis/{name}"] = _group(name)
         reading[f"/apis/{name}/v1"] = _group_resources(name)
@@ -112,6 +114,22 @@ def _fixed(document: Callable[[ApiRequest], dict[str, object]]) -> Handler:
     async def handler(request: ApiRequest) -> Reply:
         body = negotiation.encode_json(document(request), pretty=request.pretty)
         return Reply(200, body)
+
+    return handler
+
+
+def _aggregated(
+    document: Callable[[str], dict[str, object]],
+    plain: Callable[[ApiRequest], dict[str, object]],
+) -> Handler:
+    otherwise = _fixed(plain)
+
+    async def handler(request: ApiRequest) -> Reply | None:
+        version = aggregated.wanted_version(request.header(b"accept"))
+        if not version:
+            return await otherwise(request)
+        body = negotiation.encode_json(document(version), pretty=request.pretty)
+        return Reply(200, body, aggregated.content_type(version))
 
     return handler
 
@@ -135,5 +153,17 @@ def _group_resources(name: str) -> Handler:
     return handler
 
 
+_v2 = cache(openapi_v2.document)
+
+
 async def _openapi_v2(_request: ApiRequest) -> Reply:
-    return Reply(200, openapi.v2(KINDS.values()), openapi.V2_CONTENT_TYPE)
+    return Reply(200, _v2(), openapi_v2.CONTENT_TYPE)
+
+
+def _openapi_v3(group: str) -> Handler:
+    document = cache(lambda: negotiation.encode_json(openapi.v3(group)))
+
+    async def handler(_request: ApiRequest) -> Reply:
+        return Reply(200, document())
+
+    return handler

@@ -33,7 +33,7 @@ _UNTRACKED_META = frozenset(
         "uid",
     )
 )
-_ATOMIC_STRUCTS = frozenset(
+ATOMIC_STRUCTS = frozenset(
     ("LabelSelector", "LocalObjectReference", "ObjectReference", "OwnerReference", "RoleRef")
 )
 
@@ -80,7 +80,7 @@ def topology(shape: Struct, lists: Mapping[str, str]) -> Topology:
 def _topology(of: Type, path: str, lists: Mapping[str, str]) -> Topology:
     if isinstance(of, Map):
         return Topology("map")
-    if isinstance(of, Struct) and of.name not in _ATOMIC_STRUCTS:
+    if isinstance(of, Struct) and of.name not in ATOMIC_STRUCTS:
         fields = {name: _topology(t, f"{path}.{name}", lists) for name, t in of.fields.items()}
         return Topology("struct", fields)
     if isinstance(of, List) and path in lists:

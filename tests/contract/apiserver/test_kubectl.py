@@ -254,3 +254,18 @@ def test_strict_fields(kubectl: Kubectl, tmp_path: Path) -> None:
     done = kubectl.run("create", "-f", str(manifest))
     assert done.returncode == 1
     assert 'unknown field "typo"' in done.stderr
+
+
+def test_explain(kubectl: Kubectl) -> None:
+    told = kubectl.ok("explain", "secret.data")
+    assert "base64" in told
+    assert "map[string]string" in told
+    whole = kubectl.ok("explain", "serviceaccount", "--recursive")
+    for name in (
+        "imagePullSecrets",
+        "ownerReferences",
+        "fieldPath",
+        "automountServiceAccountToken",
+    ):
+        assert name in whole
+    assert "roleRef" in kubectl.ok("explain", "rolebinding")

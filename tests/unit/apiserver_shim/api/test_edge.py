@@ -9,7 +9,7 @@ import pytest
 
 from apiserver_shim import errors
 from apiserver_shim.access.users import ANONYMOUS, UserInfo
-from apiserver_shim.api import discovery, negotiation, openapi, status, tables
+from apiserver_shim.api import aggregated, discovery, negotiation, openapi_v2, status, tables
 from apiserver_shim.api.authentication import (
     BadCredentialError,
     authenticate,
@@ -21,15 +21,8 @@ from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.storage.store import Key
 
-SECRET_OPENAPI = bytes.fromhex(
-    "0a03322e3012150a0a4b756265726e65746573120776312e33322e3042fb0112f8010a2d2f6170692f76312f6e"
-    "616d657370616365732f7b6e616d6573706163657d2f736563726574732f7b6e616d657d12c60142c3012a0b70"
-    "61746368536563726574421d0a1b12191a1712057175657279220664727952756e3206737472696e6742230a21"
-    "121f1a1d12057175657279220c6669656c644d616e616765723206737472696e6742260a2412221a2012057175"
-    "657279220f6669656c6456616c69646174696f6e3206737472696e676a480a1f782d6b756265726e657465732d"
-    "67726f75702d76657273696f6e2d6b696e641225122367726f75703a2022220a6b696e643a205365637265740a"
-    "76657273696f6e3a2076310a4a00"
-)
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+OPENAPI_HEAD = bytes.fromhex("0a03322e3012150a0a4b756265726e65746573120776312e33322e30")
 
 
 @pytest.mark.parametrize(
@@ -133,8 +126,35 @@ def test_age_of_what_has_no_date() -> None:
     assert tables.age({"metadata": {}}, datetime(2026, 1, 1, tzinfo=UTC)) == "<unknown>"
 
 
-def test_openapi_v2_is_what_kubectl_was_seen_to_accept() -> None:
-    assert openapi.v2([KINDS["secrets"]]) == SECRET_OPENAPI
+def test_openapi_v2_has_the_operation_that_kubectl_looks_for() -> None:
+    document = openapi_v2.document()
+    assert document.startswith(OPENAPI_HEAD)
+    assert b"/api/v1/namespaces/{namespace}/secrets/{name}" in document
+    assert b"io.k8s.api.core.v1.SecretList" in document
+
+
+@pytest.mark.parametrize(
+    ("accept", "version"),
+    [
+        ("", ""),
+        ("application/json", ""),
+        ("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList", "v2beta1"),
+        (
+            f"{AGGREGATED.replace('v2', 'v3')},{AGGREGATED}",
+            "v2",
+        ),
+        (f"*/*,{AGGREGATED}", ""),
+    ],
+)
+def test_aggregated_discovery_only_as_asked(accept: str, version: str) -> None:
+    assert aggregated.wanted_version(accept) == version
+    if version:
+        document = aggregated.core(version)
+        assert document["apiVersion"] == f"apidiscovery.k8s.io/{version}"
+        (group,) = document["items"]
+        named = {row["resource"]: row for row in group["versions"][0]["resources"]}
+        parts = [part["subresource"] for part in named["namespaces"]["subresources"]]
+        assert parts == ["finalize", "status"]
 
 
 def test_discovery_rows() -> None:
