@@ -15,18 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
 
+from benchmarks import kms
 from benchmarks.load import Rate, Target, measure, once
+from benchmarks.moto import moto_server, moto_target
 from sim.kms import Kms, Signer
 from sim.launcher import ephemeral_world, temporary_data_dir
-from sim.listeners import free_port
 from sim.settings import Ports, WorldSettings
 from sim.world import World
 
@@ -39,7 +37,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--peers", required=True, help="the interpreter that has moto")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("what", nargs="?", choices=("kms",), help="the KMS alone, and closely")
     arguments = parser.parse_args()
+    if arguments.what == "kms":
+        return kms.main(arguments.seconds, arguments.peers, as_json=arguments.json)
     results = run(arguments.seconds, arguments.peers)
     if arguments.json:
         print(json.dumps(results))
@@ -58,7 +59,7 @@ def run(seconds: float, peers: str) -> dict[str, object]:
                 encrypt_target(world, key_id), clients, seconds
             )
             rates[f"moto KMS Encrypt, {clients} clients"] = _rate(
-                moto_target(moto_port), clients, seconds
+                moto_target(moto_port, "Encrypt"), clients, seconds
             )
         for kms in ("none", "v1", "v2"):
             options = {} if kms == "none" else {"key_id": key_id, "kms": kms}
@@ -108,54 +109,6 @@ def encrypt_target(world: World, key_id: str) -> Target:
         return f"POST /?{signed.query} HTTP/1.1\r\n{head}Content-Length: 0\r\n\r\n".encode()
 
     return Target(address.hostname or "", address.port or 0, request)
-
-
-def moto_target(port: int) -> Target:
-    body = json.dumps({"KeyId": _moto_key(port), "Plaintext": PLAINTEXT}).encode()
-    head = (
-        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Amz-Target: TrentService.Encrypt\r\n"
-        "Content-Type: application/x-amz-json-1.1\r\n"
-        "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/kms/aws4_request, "
-        "SignedHeaders=host, Signature=x\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return Target("127.0.0.1", port, lambda _: head.encode() + body)
-
-
-def _moto_key(port: int) -> str:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/",
-        data=b"{}",
-        headers={
-            "X-Amz-Target": "TrentService.CreateKey",
-            "Content-Type": "application/x-amz-json-1.1",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/kms/aws4_request",
-        },
-    )
-    with urllib.request.urlopen(request) as answer:
-        key_id: str = json.load(answer)["KeyMetadata"]["KeyId"]
-        return key_id
-
-
-@contextmanager
-def moto_server(peers: str) -> Iterator[int]:
-    port = free_port()
-    server = subprocess.Popen(
-        [peers, "-m", "moto.server", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/data.json").close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield port
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def secret_target(world: World, cluster: dict[str, str], verb: str, salt: int) -> Target:

@@ -43,12 +43,6 @@ class Target:
         return await asyncio.open_connection(self.host, self.port, ssl=self.tls)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    last: bool
-
-
 async def measure(target: Target, *, clients: int, seconds: float, warm_up: float = 0.3) -> Rate:
     """Runs for `warm_up` unmeasured seconds, then for `seconds`."""
     counter = iter(range(10**9))
@@ -90,10 +84,10 @@ async def once(target: Target) -> int:
     return status
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> _Answer:
+async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     head = await reader.readuntil(b"\r\n\r\n")
     lowered = head.lower()
-    answer = _Answer(int(head[9:12]), b"\r\nconnection: close" in lowered)
+    answer = Answer(int(head[9:12]), b"\r\nconnection: close" in lowered)
     at = lowered.find(b"content-length:")
     if at >= 0:
         await reader.readexactly(int(lowered[at + 15 : lowered.index(b"\r\n", at)]))

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from kms_emulator import openapi
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
 from kms_emulator.gateway.authorization import Permissions
 from kms_emulator.gateway.metrics import CONTENT_TYPE, CallMetrics
@@ -82,6 +85,8 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     app.gateway, app.kms = gateway, kms
     app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
     app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys))
+    app.add_api_route("/openapi.json", _openapi)
+    app.add_api_route("/docs", _docs, response_class=HTMLResponse)
     app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
     return app
 
@@ -104,6 +109,18 @@ class Emulator(FastAPI):
 
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
+
+
+def _openapi(request: Request) -> dict[str, Any]:
+    return openapi.description(_endpoint(request))
+
+
+def _docs(request: Request) -> str:
+    return openapi.page(_endpoint(request))
+
+
+def _endpoint(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
 
 
 async def _metrics(metrics: CallMetrics, keys: Keys) -> Response:

@@ -35,6 +35,7 @@ def open_sqlite(path: Path) -> Engine:
         f"sqlite:///{path}",
         poolclass=sa.pool.StaticPool,  # one connection: a store has one thread
         connect_args={"check_same_thread": False},
+        hide_parameters=True,  # they are key material and credentials
     )
     sa.event.listen(engine, "connect", _configure_sqlite)
     return engine
@@ -47,7 +48,7 @@ def _open_postgresql(url: str) -> Engine:
         max_overflow=0,
         pool_reset_on_return="rollback",
         connect_args={"connect_timeout": 10, "application_name": "acksim"},
-        hide_parameters=True,  # they are key material and credentials
+        hide_parameters=True,
     )
 
 

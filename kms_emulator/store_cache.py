@@ -17,7 +17,7 @@ from kms_emulator.store import KeyStore
 
 T = TypeVar("T")
 
-_CAPACITY = 10_000
+_CAPACITY = 40_000
 
 
 class CachingKeyStore:
