@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from apiserver_shim.access.accounts import AccountTokens
 from apiserver_shim.access.roles import RoleCache
 from apiserver_shim.encryption import config
 from apiserver_shim.encryption.live import LiveEncryption
@@ -43,6 +44,9 @@ class StaticToken:
 class ClusterSpec:
     """What a logical cluster is made of.
 
+    ``service_account_key`` (PEM, P-256 or RSA) signs account tokens; without one they live as long
+    as this process. ``certificate_authority`` is what accounts are told to trust.
+
     Another ``incarnation`` is a restart of its API server: caches, DEKs and seeds are lost, watches
     end. Tokens may change without one.
     """
@@ -52,6 +56,14 @@ class ClusterSpec:
     encryption_config: Path | None = None
     tokens: tuple[StaticToken, ...] = ()
     incarnation: int = 0
+    service_account_key: Path | None = None
+    certificate_authority: Path | None = None
+
+    @property
+    def issuer(self) -> str:
+        """Who signs this cluster's account tokens: another one for each cluster."""
+        path = "" if self.id == DEFAULT_CLUSTER else f"/clusters/{self.id}"
+        return f"https://kubernetes.default.svc{path}"
 
 
 class ClusterSource(Protocol):
@@ -167,6 +179,13 @@ class Cluster:
             self.store, admission=admission, now=shared.now, token_bytes=shared.token_bytes
         )
         self.roles = RoleCache(self.registry)
+        self.accounts = AccountTokens(
+            self.registry,
+            key=spec.service_account_key,
+            issuer=spec.issuer,
+            now=shared.now,
+            token_bytes=shared.token_bytes,
+        )
         self.registry.listen(lambda resource, _obj, _gone: self.roles.observe(resource))
         self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=shared.now)
         self._running = asyncio.create_task(self._run())

@@ -23,7 +23,10 @@ _STORAGE_VERSION_HASHES: Mapping[str, str] = {
     "roles": "7FuwZcIIItM=",
 }
 _REVIEWS: Mapping[str, Mapping[str, str]] = {
-    "authentication.k8s.io": {"selfsubjectreviews": "SelfSubjectReview"},
+    "authentication.k8s.io": {
+        "selfsubjectreviews": "SelfSubjectReview",
+        "tokenreviews": "TokenReview",
+    },
     "authorization.k8s.io": {
         "localsubjectaccessreviews": "LocalSubjectAccessReview",
         "selfsubjectaccessreviews": "SelfSubjectAccessReview",
@@ -32,6 +35,10 @@ _REVIEWS: Mapping[str, Mapping[str, str]] = {
     },
 }
 GROUPS = (*_REVIEWS, RBAC)
+
+_SUBRESOURCE_KINDS: Mapping[str, Mapping[str, str]] = {
+    "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}
+}
 
 
 def version() -> Object:
@@ -108,6 +115,7 @@ def _resource_rows(strategy: Strategy) -> list[Object]:
                 "namespaced": strategy.namespaced,
                 "kind": strategy.kind,
                 "verbs": list(verbs),
+                **_SUBRESOURCE_KINDS.get(subresource, {}),
             }
         )
     return rows

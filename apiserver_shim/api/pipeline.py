@@ -1,13 +1,21 @@
 """The steps every request passes before a route: errors, cluster, authentication, authorization."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apiserver_shim.access.users import ANONYMOUS, MASTERS
+from apiserver_shim.access.users import ANONYMOUS, MASTERS, UserInfo
 from apiserver_shim.api import negotiation, status
-from apiserver_shim.api.authentication import AuthMode, BadCredentialError, authenticate
+from apiserver_shim.api.authentication import (
+    AuthMode,
+    BadCredentialError,
+    authenticate,
+    authenticate_token,
+    bearer,
+)
 from apiserver_shim.api.authorization import authorize, forbidden
 from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo
 from apiserver_shim.api.status import Status, StatusError
@@ -16,6 +24,7 @@ from apiserver_shim.clusters import DEFAULT_CLUSTER, Clusters
 log = logging.getLogger(__name__)
 
 _CLUSTERS = "/clusters/"
+_JWT_DOTS = 2
 
 
 class ErrorStatus:
@@ -112,12 +121,23 @@ class Authentication:
             certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
             authorization = request.headers.get(b"authorization", b"")
             try:
-                request.user = authenticate(request.cluster.spec, authorization, certificate)
+                request.user = await self._user(request, authorization, certificate)
             except BadCredentialError:
                 if self._mode != "off":
                     raise StatusError(status.unauthorized()) from None
                 request.user = ANONYMOUS
         await self._app(scope, receive, send)
+
+    async def _user(
+        self, request: ApiRequest, authorization: bytes, certificate: Mapping[str, Any] | None
+    ) -> UserInfo:
+        cluster = request.cluster
+        try:
+            return authenticate(cluster.spec, authorization, certificate)
+        except BadCredentialError:
+            if authorization.count(b".") != _JWT_DOTS:
+                raise
+        return (await authenticate_token(cluster, bearer(authorization), ())).user
 
 
 class Authorization:

@@ -179,10 +179,11 @@ class Reply:
     body: bytes
     content_type: bytes = b"application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    caching: bytes = b"no-cache, private"
 
     async def send(self, send: Send) -> None:
         head: list[tuple[bytes, bytes]] = [
-            (b"cache-control", b"no-cache, private"),
+            (b"cache-control", self.caching),
             (b"content-type", self.content_type),
             (b"content-length", b"%d" % len(self.body)),
             *self.headers,

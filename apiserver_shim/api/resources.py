@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from apiserver_shim.api import negotiation, status
+from apiserver_shim.api.account_tokens import token_request
 from apiserver_shim.api.answers import list_reply, object_reply, status_reply
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.authorization import authorize, forbidden
@@ -81,6 +82,8 @@ class Resources:
         await request.cluster.ready()
         if strategy.group == RBAC:
             await request.cluster.roles.bootstrapped()
+        if info.subresource == "token":
+            return await token_request(request, self._now)
         if info.verb == "watch":
             stopping = request.scope.get("state", {}).get("stopping") or asyncio.Event()
             stream = WatchStream(request, _selector(request, strategy), now=self._now)

@@ -7,7 +7,7 @@ from apiserver_shim.access.grants import joined
 from apiserver_shim.access.rules import Rule
 from apiserver_shim.access.users import UserInfo
 from apiserver_shim.api import negotiation, status
-from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.authentication import AuthMode, BadCredentialError, authenticate_token
 from apiserver_shim.api.authorization import authorize
 from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo, not_found_page
 from apiserver_shim.api.status import StatusError
@@ -33,6 +33,7 @@ class Reviews:
         self._mode = mode
         self._handlers: Mapping[tuple[str, str], Callable[[ApiRequest], Awaitable[Reply]]] = {
             (AUTHENTICATION, "selfsubjectreviews"): self._who_am_i,
+            (AUTHENTICATION, "tokenreviews"): self._whose_token,
             (AUTHORIZATION, "selfsubjectaccessreviews"): self._may_i,
             (AUTHORIZATION, "selfsubjectrulesreviews"): self._what_may_i,
             (AUTHORIZATION, "subjectaccessreviews"): self._may_somebody,
@@ -59,6 +60,24 @@ class Reviews:
             {"userInfo": user_object(request.user)},
         )
 
+    async def _whose_token(self, request: ApiRequest) -> Reply:
+        kind = "TokenReview"
+        spec = (await _body(request, kind)).get("spec") or {}
+        token, audiences = _text(spec, "token"), _texts(spec, "audiences")
+        if not token:
+            raise BadRequestError("token is required for TokenReview in authentication")
+        try:
+            found = await authenticate_token(request.cluster, token.encode(), audiences)
+        except BadCredentialError as error:
+            told = f"[invalid bearer token, {error}]" if str(error) else "invalid bearer token"
+            return _answer(
+                request, kind, AUTHENTICATION, {"spec": spec}, {"user": {}, "error": told}
+            )
+        answer: Object = {"authenticated": True, "user": user_object(found.user)}
+        if found.audiences:
+            answer["audiences"] = list(found.audiences)
+        return _answer(request, kind, AUTHENTICATION, {"spec": spec}, answer)
+
     async def _may_i(self, request: ApiRequest) -> Reply:
         kind = "SelfSubjectAccessReview"
         spec = (await _body(request, kind)).get("spec") or {}
@@ -68,10 +87,7 @@ class Reviews:
         local = request.info.resource == _LOCAL
         kind = "LocalSubjectAccessReview" if local else "SubjectAccessReview"
         spec = (await _body(request, kind)).get("spec") or {}
-        groups = spec.get("groups") or []
-        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-            raise BadRequestError("json: cannot unmarshal into field groups of type []string")
-        user = UserInfo(_text(spec, "user"), tuple(groups), _text(spec, "uid"))
+        user = UserInfo(_text(spec, "user"), _texts(spec, "groups"), _text(spec, "uid"))
         if not user.name and not user.groups:
             detail = "at least one of user or group must be specified"
             raise _invalid(kind, required("spec.user", detail))
@@ -153,6 +169,13 @@ def _text(attributes: Object, name: str) -> str:
     if not isinstance(value, str):
         raise BadRequestError(f"json: cannot unmarshal into field {name} of type string")
     return value
+
+
+def _texts(attributes: Object, name: str) -> tuple[str, ...]:
+    values = attributes.get(name) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise BadRequestError(f"json: cannot unmarshal into field {name} of type []string")
+    return tuple(values)
 
 
 async def _body(request: ApiRequest, kind: str) -> Object:

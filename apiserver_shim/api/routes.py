@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from apiserver_shim.api import aggregated, discovery, negotiation, openapi, openapi_v2, status
+from apiserver_shim.api.account_tokens import openid_configuration, openid_keys
 from apiserver_shim.api.answers import status_reply
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.health import ENDPOINTS, health
@@ -99,6 +100,8 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
     for name in discovery.GROUPS:
         reading[f"/apis/{name}"] = _group(name)
         reading[f"/apis/{name}/v1"] = _group_resources(name)
+    reading["/.well-known/openid-configuration"] = openid_configuration
+    reading["/openid/v1/jwks"] = openid_keys
     reading.update({f"/{endpoint}": health for endpoint in ENDPOINTS})
     below: dict[str, Handler] = {f"/{endpoint}/": health for endpoint in ENDPOINTS}
     stored = {strategy.group for strategy in KINDS.values()}

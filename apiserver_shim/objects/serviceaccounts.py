@@ -1,6 +1,6 @@
 """ServiceAccounts: metadata and references."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from apiserver_shim.objects.schema import (
@@ -20,6 +20,7 @@ class ServiceAccountStrategy(Strategy):
     kind = "ServiceAccount"
     short_names = ("sa",)
     returns_deleted_object = True
+    subresources: ClassVar[Mapping[str, Sequence[str]]] = {"token": ("create",)}
     shape = top_level(
         "ServiceAccount",
         {

@@ -160,7 +160,12 @@ def test_aggregated_discovery_only_as_asked(accept: str, version: str) -> None:
 def test_discovery_rows() -> None:
     rows = {row["name"]: row for row in discovery.core_resources()["resources"]}
     rows |= {row["name"]: row for row in (discovery.group_resources(RBAC) or {})["resources"]}
-    assert set(rows) == {*KINDS, "namespaces/finalize", "namespaces/status"}
+    assert set(rows) == {
+        *KINDS,
+        "namespaces/finalize",
+        "namespaces/status",
+        "serviceaccounts/token",
+    }
     assert "deletecollection" not in rows["namespaces"]["verbs"]
     for strategy in KINDS.values():
         digest = hashlib.sha256(f"{strategy.group}/v1/{strategy.kind}".encode()).digest()[:8]
