@@ -40,6 +40,13 @@ from apiserver_shim.storage.etcd_pb2 import (
 logger = logging.getLogger(__name__)
 
 _REQUIRE_LEADER = (("hasleader", "true"),)
+# How a member that ran out of time, or died in the middle, is told without a code for it.
+_BROKEN_OFF = (
+    "context deadline exceeded",
+    "context canceled",
+    "Stream removed",
+    "Received RST_STREAM",
+)
 _NOT_SENT = "failed to connect to all addresses"  # gRPC core, before a request leaves
 
 
@@ -278,6 +285,8 @@ def _translate(error: grpc.aio.AioRpcError, revision: int) -> Exception:
             return StorageUnavailableError(text)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return StorageUnavailableError("etcdserver: request timed out")
+        case grpc.StatusCode.UNKNOWN | grpc.StatusCode.INTERNAL if text.startswith(_BROKEN_OFF):
+            return StorageUnavailableError(text)
         case grpc.StatusCode.OUT_OF_RANGE if "compacted" in text:
             return CompactedError(revision)
         case grpc.StatusCode.OUT_OF_RANGE if "future" in text:
