@@ -48,5 +48,5 @@ Code = grpc.StatusCode
 )
 def test_codes_and_words(code: grpc.StatusCode, text: str, expected: type[Exception]) -> None:
     nothing = grpc.aio.Metadata()
-    error = grpc.aio.AioRpcError(code, nothing, nothing, details=text)
+    error = grpc.aio.AioRpcError(code, nothing, nothing, details=text, debug_error_string=None)
     assert type(_translate(error, 7)) is expected
