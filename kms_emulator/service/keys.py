@@ -255,11 +255,13 @@ class Keys:
     async def _living(self, key: Key | None) -> Key:
         if key is None:
             raise KeyNotFoundError
+        changes_at = key.changes_at
+        if key.delete_at is None and changes_at is None:
+            return key  # whatever the time is
         now = self._now()
         if key.gone(now):
             await self._store.erase_due(now)
             raise KeyNotFoundError
-        changes_at = key.changes_at
         if changes_at is not None and changes_at <= now:
             return await self.change(key, self._up_to_date)
         return key
