@@ -16,6 +16,7 @@ from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
 from apiserver_shim.errors import EncryptionConfigError, ShimError, TransformError
+from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.lifecycle import NamespaceLifecycle
 from apiserver_shim.objects.registry import Registry
@@ -56,6 +57,7 @@ class ClusterSpec:
     encryption_config: Path | None = None
     tokens: tuple[StaticToken, ...] = ()
     incarnation: int = 0
+    version: KubernetesVersion = field(default_factory=KubernetesVersion)
     service_account_key: Path | None = None
     certificate_authority: Path | None = None
 
@@ -173,7 +175,12 @@ class Cluster:
             ClusterEncryption(spec.encryption_config, shared) if spec.encryption_config else None
         )
         self._transformers = self._encryption.transformers if self._encryption else TransformerSet()
-        self.store = Store(shared.etcd, prefix=spec.etcd_prefix, transformers=self._transformers)
+        self.store = Store(
+            shared.etcd,
+            prefix=spec.etcd_prefix,
+            transformers=self._transformers,
+            version=spec.version,
+        )
         admission = NamespaceAdmission(self.store)
         self.registry = Registry(
             self.store, admission=admission, now=shared.now, token_bytes=shared.token_bytes

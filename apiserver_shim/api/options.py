@@ -20,6 +20,7 @@ from apiserver_shim.objects.registry import DeleteOptions
 from apiserver_shim.objects.strategy import Strategy
 
 _VALIDATIONS = ("Ignore", "Strict", "Warn")
+_UNREAD = "ignoreStoreReadErrorWithClusterBreakingPotential"
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 
 
@@ -61,7 +62,7 @@ def field_validation(request: ApiRequest) -> str:
     return request.parameter("fieldValidation") or "Warn"
 
 
-async def delete_options(request: ApiRequest) -> DeleteOptions:
+async def delete_options(request: ApiRequest, *, collection: bool = False) -> DeleteOptions:
     """Read DeleteOptions from the body or, when there is none, from the query."""
     body = await request.body()
     if body:
@@ -74,12 +75,17 @@ async def delete_options(request: ApiRequest) -> DeleteOptions:
     preconditions = options.get("preconditions") or {}
     if not isinstance(dry_run, list) or not isinstance(preconditions, dict):
         raise BadRequestError("json: cannot unmarshal into Go struct DeleteOptions")
-    if found := [*_dry_run(dry_run), *_propagation(options)]:
+    if found := [
+        *_dry_run(dry_run),
+        *_propagation(options),
+        *_unread(options, collection=collection),
+    ]:
         raise InvalidError("DeleteOptions", "", found, group="meta.k8s.io")
     return DeleteOptions(
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         dry_run=bool(dry_run),
+        unread=options.get(_UNREAD) is True,
     )
 
 
@@ -88,6 +94,8 @@ def _from_query(request: ApiRequest) -> dict[str, Any]:
     request.number("gracePeriodSeconds")
     if policy := request.parameter("propagationPolicy"):
         options["propagationPolicy"] = policy
+    if _UNREAD in request.query:
+        options[_UNREAD] = request.flag(_UNREAD)
     if "orphanDependents" in request.query:
         options["orphanDependents"] = request.flag("orphanDependents")
     return options
@@ -99,6 +107,20 @@ def _dry_run(values: list[Any]) -> list[FieldError]:
     listed = ", ".join(f'"{value}"' for value in values)
     body = f'Unsupported value: []string{{{listed}}}: supported values: "All"'
     return [FieldError("dryRun", "FieldValueNotSupported", body)]
+
+
+def _unread(options: dict[str, Any], *, collection: bool) -> list[FieldError]:
+    if options.get(_UNREAD) is not True:
+        return []
+    if collection:
+        detail = "is not allowed with DELETECOLLECTION, try again after removing the option"
+        return [invalid(_UNREAD, True, detail)]
+    others = ("preconditions", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
+    return [
+        invalid(_UNREAD, True, f"cannot be set together with .{other}")
+        for other in others
+        if options.get(other) is not None
+    ]
 
 
 def _propagation(options: dict[str, Any]) -> list[FieldError]:

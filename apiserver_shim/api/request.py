@@ -56,6 +56,9 @@ def parse_info(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return RequestInfo(method.lower(), path)
+    legacy = rest[0] == "watch" and len(rest) > 1
+    if legacy:
+        rest = rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
@@ -63,7 +66,10 @@ def parse_info(method: str, path: str, *, watch: bool = False) -> RequestInfo:
             rest = rest[2:]
     resource, name, subresource = (*rest, "", "")[:3]
     verb = _VERBS.get(method, method.lower())
-    if not name and verb == "get":
+    if legacy and verb == "get":
+        # /api/v1/watch/..., from before there was a parameter; may name one object
+        verb = "watch"
+    elif not name and verb == "get":
         verb = "watch" if watch else "list"
     elif not name and verb == "delete":
         verb = "deletecollection"

@@ -52,6 +52,8 @@ from apiserver_shim.storage.store import Key
 Object = dict[str, Any]
 Verb = Callable[[ApiRequest, Strategy], Awaitable[Reply]]
 
+UNSAFE_DELETE = "unsafe-delete-ignore-read-errors"
+
 _SEGMENTS_REFUSED = frozenset((".", ".."))
 
 
@@ -194,6 +196,7 @@ class Resources:
             key,
             await self._guarded(request, strategy, applied_to),
             subresource=request.info.subresource,
+            admit_create=lambda: self._admit(request, "create"),
             dry_run=dry_run,
         )
         code = 201 if new else 200
@@ -202,14 +205,31 @@ class Resources:
     async def _delete(self, request: ApiRequest, strategy: Strategy) -> Reply:
         options = await delete_options(request)
         key = _key(request, strategy)
+        if options.unread and request.cluster.spec.version.allows_unsafe_deletion:
+            return await self._delete_unread(request, strategy, key, dry_run=options.dry_run)
         deleted = await request.cluster.registry.delete(strategy, key, options)
         if deleted.gone and not strategy.returns_deleted_object:
             uid = deleted.obj["metadata"].get("uid", "")
             return status_reply(request, status.deleted(key.resource, key.name, uid), 200)
         return object_reply(request, strategy, deleted.obj, status=200, now=self._now)
 
+    async def _admit(self, request: ApiRequest, verb: str) -> None:
+        """Ask for a permission beyond the one of the request's own verb."""
+        info = replace(request.info, verb=verb)
+        decision = await authorize(self._mode, request.user, info, request.cluster)
+        if not decision.allowed:
+            raise forbidden(request.user, info, decision.reason)
+
+    async def _delete_unread(
+        self, request: ApiRequest, strategy: Strategy, key: Key, *, dry_run: bool
+    ) -> Reply:
+        """Remove what cannot be read, past finalizers and preconditions."""
+        await self._admit(request, UNSAFE_DELETE)
+        await request.cluster.registry.delete_unread(key, dry_run=dry_run)
+        return status_reply(request, status.deleted(strategy.kind, key.name, ""), 200)
+
     async def _delete_collection(self, request: ApiRequest, strategy: Strategy) -> Reply:
-        options = await delete_options(request)
+        options = await delete_options(request, collection=True)
         selector = _selector(request, strategy)
         cluster, gone = request.cluster, []
         async for found in every(cluster.store, selector, _namespace(request, strategy)):
@@ -276,11 +296,11 @@ def _key(request: ApiRequest, strategy: Strategy) -> Key:
 
 
 def _selector(request: ApiRequest, strategy: Strategy) -> selectors.Selector:
-    return selectors.parse(
-        strategy,
-        labels=request.parameter("labelSelector"),
-        fields=request.parameter("fieldSelector"),
-    )
+    fields = request.parameter("fieldSelector")
+    if request.info.verb == "watch" and request.info.name:
+        named = f"metadata.name={request.info.name}"
+        fields = f"{named},{fields}" if fields else named
+    return selectors.parse(strategy, labels=request.parameter("labelSelector"), fields=fields)
 
 
 def _check_same_object(request: ApiRequest, meta: Object, namespace: str | None) -> None:

@@ -165,6 +165,25 @@ def _expired_continue(error: Any, verb: str, resource: str) -> Status:  # noqa: 
     return status
 
 
+def _readable(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
+    key = error.key
+    path = "/".join(part for part in (key.resource, key.namespace, key.name) if part)
+    message = (
+        f'Operation cannot be fulfilled on {key.resource} "{key.name}": StorageError: invalid '
+        f"object, Code: 4, Key: /{path}, ResourceVersion: 0, AdditionalErrorMsg: {error.message}"
+    )
+    return failure(409, "Conflict", message, _of_key(key))
+
+
+def _storage_read(error: Any, verb: str, resource: str) -> Status:
+    causes = [
+        {"reason": "UnexpectedServerResponse", "message": message, "field": key}
+        for key, message in error.failures
+    ]
+    details = {"name": verb, "kind": error.resource or resource, "causes": causes}
+    return failure(500, "StorageReadError", error.message, details)
+
+
 def _compacted(error: Any, verb: str, resource: str) -> Status:  # noqa: ARG001
     what = "watch" if verb == "watch" else "list"
     message = f"The resourceVersion for the provided {what} is too old."
@@ -211,6 +230,8 @@ _RENDER: Mapping[type, Callable[[Any, str, str], Status]] = {
     storage.CompactedError: _compacted,
     storage.FutureRevisionError: _future_revision,
     storage.ContinueTokenError: _bad_request,
+    storage.ReadableError: _readable,
+    storage.StorageReadError: _storage_read,
     storage.TransformError: _internal,
     storage.DecodeError: _internal,
     storage.StorageUnavailableError: _unavailable,

@@ -40,6 +40,9 @@ class WatchStream:
             _SHORTEST_DEFAULT, _LONGEST_DEFAULT
         )
         self._bookmarks = request.flag("allowWatchBookmarks")
+        self._initial_events: bool | None = None
+        if "sendInitialEvents" in request.query:
+            self._initial_events = request.flag("sendInitialEvents")
 
     async def run(self, *, stopping: asyncio.Event) -> None:
         """Stream until the time is up, the client leaves, or the cluster or server stops."""
@@ -74,7 +77,11 @@ class WatchStream:
         request = self._request
         namespace = request.info.namespace if self._selector.strategy.namespaced else None
         changes = watch_objects(
-            request.cluster.store, self._selector, namespace or None, revision=self._revision
+            request.cluster.store,
+            self._selector,
+            namespace or None,
+            revision=self._revision,
+            initial_events=self._initial_events,
         )
         try:
             async with aclosing(changes):
@@ -88,13 +95,17 @@ class WatchStream:
             await self._send("ERROR", found)
 
     async def _forward(self, changes: AsyncGenerator[Change]) -> None:
-        """Send each change, and a bookmark when nothing has told the revision for a while."""
+        """Send each change, and a bookmark every minute."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + BOOKMARK_SECONDS
         following: asyncio.Task[Change] = asyncio.ensure_future(anext(changes))
         try:
             while True:
-                done, _ = await asyncio.wait({following}, timeout=BOOKMARK_SECONDS)
-                if not done:
+                done, _ = await asyncio.wait({following}, timeout=max(due - clock(), 0))
+                if clock() >= due:
                     await self._bookmark()
+                    due = clock() + BOOKMARK_SECONDS
+                if not done:
                     continue
                 try:
                     change = following.result()
@@ -103,15 +114,19 @@ class WatchStream:
                 self._revision = max(self._revision, change.revision)
                 if change.obj is not None:
                     await self._send_object(change.type, change.obj)
+                elif change.initial_events_end:
+                    await self._bookmark({"k8s.io/initial-events-end": "true"})
                 following = asyncio.ensure_future(anext(changes))
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    async def _bookmark(self) -> None:
+    async def _bookmark(self, annotations: Object | None = None) -> None:
         if not self._bookmarks or not self._revision:
             return
-        metadata = {"resourceVersion": str(self._revision), "creationTimestamp": None}
+        metadata: Object = {"resourceVersion": str(self._revision), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
         kind = self._selector.strategy.kind
         await self._send_object(
             "BOOKMARK",
@@ -130,12 +145,12 @@ class WatchStream:
 def check_options(request: ApiRequest) -> None:
     """Refuse what this server's watches cannot do; raises InvalidError."""
     found = []
+    match = request.parameter("resourceVersionMatch")
     if "sendInitialEvents" in request.query:
-        detail = (
-            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
-        )
-        found.append(forbidden("sendInitialEvents", detail))
-    elif request.parameter("resourceVersionMatch"):
+        if match != "NotOlderThan":
+            detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            found.append(forbidden("resourceVersionMatch", detail))
+    elif match:
         detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         found.append(forbidden("resourceVersionMatch", detail))
     if found:

@@ -4,7 +4,7 @@ Every change of a stored object is a guaranteed update: read, change, write if n
 else again from what they wrote.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -32,11 +32,12 @@ _GENERATE_NAME_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """What a delete asks for beyond the name."""
+    """What a delete asks for beyond the name; ``unread``: of what cannot be read."""
 
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
+    unread: bool = False
 
 
 class Deleted(NamedTuple):
@@ -189,9 +190,13 @@ class Registry:
         change: Change,
         *,
         subresource: str = "",
+        admit_create: Callable[[], Awaitable[None]] | None = None,
         dry_run: bool = False,
     ) -> tuple[Object, bool]:
-        """Make the change of an apply, which also creates; returns (the object, whether new)."""
+        """Make the change of an apply, which also creates; returns (the object, whether new).
+
+        ``admit_create`` may raise when there is nothing yet.
+        """
         while True:
             try:
                 found = await self.update(
@@ -201,7 +206,10 @@ class Registry:
             except NotFoundError:
                 if subresource:
                     raise
-            new = change({"metadata": {}})
+            if admit_create is not None:
+                await admit_create()
+            place = {"name": key.name} | ({"namespace": key.namespace} if key.namespace else {})
+            new = change({"metadata": place})
             if uid := new["metadata"].get("uid"):
                 detail = f"uid mismatch: the provided object specified uid {uid}, and no existing"
                 raise ConflictError(strategy.resource, key.name, f"{detail} object was found")
@@ -230,6 +238,15 @@ class Registry:
     async def delete(self, strategy: Strategy, key: Key, options: DeleteOptions) -> Deleted:
         """Remove the object, or mark it while finalizers hold it."""
         return await self._delete(strategy, key, await self.store.get(key), options)
+
+    async def delete_unread(self, key: Key, *, dry_run: bool = False) -> None:
+        """Remove an object that cannot be read; raises ReadableError if it can."""
+        if not dry_run:
+            revision = await self.store.delete_unreadable(key)
+            meta = {"name": key.name, "resourceVersion": str(revision), "deletionTimestamp": "-"}
+            if key.namespace is not None:
+                meta["namespace"] = key.namespace
+            self._tell(key.resource, {"metadata": meta}, gone=True)
 
     async def delete_found(
         self, strategy: Strategy, found: StoredObject, options: DeleteOptions

@@ -204,20 +204,27 @@ class Store:
         namespace: str | None = None,
         *,
         revision: int,
+        name: str | None = None,
         previous: bool = True,
     ) -> AsyncGenerator[WatchEvent]:
         """Yield changes after ``revision`` until closed; raises CompactedError, TransformError.
 
         Reconnects by itself, losing and repeating nothing. ``previous`` also opens the old object
-        of a MODIFIED, for selectors. Raises StorageUnavailableError if it cannot even begin.
+        of a MODIFIED, for selectors. With ``name`` other objects are not opened, and are told as
+        BOOKMARKs. Raises StorageUnavailableError if it cannot even begin.
         """
         _refuse_beyond_int64(revision + 1)
-        watcher = Watcher(self._etcd, self._list_prefix(resource, namespace), revision)
+        prefix = self._list_prefix(resource, namespace)
+        only = None if name is None else prefix + name.encode()
+        watcher = Watcher(self._etcd, prefix, revision)
         async with aclosing(watcher.responses()) as responses:
             async for response in responses:
                 if not response.events:
                     yield WatchEvent("BOOKMARK", None, None, response.header.revision)
                 for event in response.events:
+                    if only is not None and event.kv.key != only:
+                        yield WatchEvent("BOOKMARK", None, None, event.kv.mod_revision)
+                        continue
                     transformer = self._transformers.for_resource(resource)
                     try:
                         yield await _watch_event(event, transformer, previous=previous)

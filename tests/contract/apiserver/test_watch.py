@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from apiserver_shim.storage.etcd import EtcdClient
 
@@ -117,8 +118,8 @@ def test_watch_options_refused(api: httpx.Client) -> None:
     answer = api.get(SECRETS, params={"watch": "1", "sendInitialEvents": "true"})
     assert answer.status_code == 422
     assert answer.json()["message"] == (
-        'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is '
-        "forbidden for watch unless the WatchList feature gate is enabled"
+        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents '
+        "requires setting resourceVersionMatch to NotOlderThan"
     )
 
 
@@ -149,3 +150,54 @@ async def test_compacted_revisions(api: httpx.Client, etcd_url: str) -> None:
     again = {"limit": "9", "continue": went.json()["metadata"]["continue"]}
     rest = (await asyncio.to_thread(api.get, SECRETS, params=again)).json()
     assert [i["metadata"]["name"] for i in rest["items"]] == ["last", "more0", "more1", "more2"]
+
+
+def test_the_beginning_of_a_watch_list_is_marked(api: httpx.Client) -> None:
+    create(api, "app1")
+    watching = Watching(
+        api,
+        SECRETS,
+        sendInitialEvents="true",
+        resourceVersionMatch="NotOlderThan",
+        allowWatchBookmarks="true",
+    )
+    watching.wait(2)
+    create(api, "app2")
+    watching.wait(3)
+    assert [frame["type"] for frame in watching.frames] == ["ADDED", "BOOKMARK", "ADDED"]
+    mark = watching.frames[1]["object"]
+    assert mark["kind"] == "Secret"
+    assert mark["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    version = watching.frames[0]["object"]["metadata"]["resourceVersion"]
+    assert int(mark["metadata"]["resourceVersion"]) >= int(version)
+
+
+def test_legacy_watch_paths(api: httpx.Client) -> None:
+    create(api, "app1")
+    create(api, "app2")
+    every = Watching(api, "/api/v1/watch/secrets", timeoutSeconds="1")
+    one = Watching(api, "/api/v1/watch/namespaces/default/secrets/app2", timeoutSeconds="1")
+    assert every.ended.wait(5)
+    assert one.ended.wait(5)
+    assert every.wait(2) == [("ADDED", "app1"), ("ADDED", "app2")]
+    assert one.wait(1) == [("ADDED", "app2")]
+
+
+def test_bookmarks_advance_with_what_the_selector_does_not_match(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver_shim.api.watch.BOOKMARK_SECONDS", 0.5)
+    begun = _version(api)
+    watching = Watching(
+        api,
+        SECRETS,
+        labelSelector="in=yes",
+        resourceVersion=begun,
+        allowWatchBookmarks="true",
+    )
+    last = create(api, "app1")["metadata"]["resourceVersion"]
+    deadline = time.monotonic() + 10
+    while not any(f["object"]["metadata"]["resourceVersion"] == last for f in watching.frames):
+        assert time.monotonic() < deadline, watching.frames
+        time.sleep(0.05)
+    assert {frame["type"] for frame in watching.frames} == {"BOOKMARK"}

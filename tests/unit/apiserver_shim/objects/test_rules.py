@@ -199,25 +199,24 @@ def test_an_empty_type_keeps_the_old_one() -> None:
     ("event", "before", "now", "told"),
     [
         ("ADDED", None, True, "ADDED"),
-        ("ADDED", None, False, None),
+        ("ADDED", None, False, "BOOKMARK"),
         ("MODIFIED", True, True, "MODIFIED"),
         ("MODIFIED", False, True, "ADDED"),
         ("MODIFIED", True, False, "DELETED"),
-        ("MODIFIED", False, False, None),
+        ("MODIFIED", False, False, "BOOKMARK"),
         ("DELETED", None, True, "DELETED"),
-        ("DELETED", None, False, None),
+        ("DELETED", None, False, "BOOKMARK"),
     ],
 )
-def test_what_a_selector_sees(event: Any, before: bool | None, now: bool, told: str | None) -> None:
+def test_what_a_selector_sees(event: Any, before: bool | None, now: bool, told: str) -> None:
     def obj(selected: bool) -> dict[str, Any]:
         labels = {"in": "yes"} if selected else {}
         return {"metadata": {"name": "x", "resourceVersion": "5", "labels": labels}}
 
     prev = None if before is None else obj(before)
     change = seen_by(parse(KINDS["secrets"], labels="in"), WatchEvent(event, obj(now), prev, 9))
-    assert (change.type if change else None) == told
+    assert change.type == told
     if told == "DELETED" and event == "MODIFIED":
-        assert change is not None
         assert change.obj is not None
         assert change.obj["metadata"] == {**obj(True)["metadata"], "resourceVersion": "9"}
 
