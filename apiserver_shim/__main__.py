@@ -39,6 +39,8 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         etcd_prefix=options.etcd_prefix,
         encryption_config=options.encryption_provider_config,
         tokens=tokens,
+        service_account_key=options.service_account_key_file,
+        certificate_authority=options.root_ca_file,
     )
     etcd = etcd_client(options)
     app = create_app(
@@ -100,6 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", type=Path, help="its private key (PEM)")
     parser.add_argument("--client-ca", type=Path, help="accept client certificates signed by this")
     parser.add_argument("--token-file", type=Path, help='CSV: token,user,uid,"group1,group2"')
+    parser.add_argument("--service-account-key-file", type=Path, help="signs account tokens (PEM)")
+    parser.add_argument("--root-ca-file", type=Path, help="what accounts are told to trust (PEM)")
     parser.add_argument("--encryption-provider-config", type=Path, metavar="FILE")
     parser.add_argument("--encryption-provider-config-automatic-reload", action="store_true")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")

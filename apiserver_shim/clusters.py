@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from apiserver_shim.access.accounts import AccountTokens
+from apiserver_shim.access.keeper import AccountKeeper
 from apiserver_shim.access.roles import RoleCache
 from apiserver_shim.encryption import config
 from apiserver_shim.encryption.live import LiveEncryption
@@ -194,6 +195,10 @@ class Cluster:
             token_bytes=shared.token_bytes,
         )
         self.registry.listen(lambda resource, _obj, _gone: self.roles.observe(resource))
+        self._keeper = AccountKeeper(
+            self.registry, self.accounts, authority=spec.certificate_authority
+        )
+        self.registry.listen(self._keeper.observe)
         self._lifecycle = NamespaceLifecycle(self.registry, admission=admission, now=shared.now)
         self._running = asyncio.create_task(self._run())
 
@@ -229,12 +234,15 @@ class Cluster:
             await asyncio.gather(preparing, return_exceptions=True)
 
     async def _prepare(self) -> None:
-        """Make the default roles; if that fails, whoever needs them will try again."""
-        try:
-            await self.ready()
-            await self.roles.bootstrapped()
-        except ShimError as error:
-            log.warning("cannot make the default roles: %s", error.message)
+        """Make what clients do not wait for: default roles and accounts; again until it works."""
+        while True:
+            try:
+                await self.ready()
+                await self.roles.bootstrapped()
+                await self._keeper.run()
+            except ShimError as error:
+                log.warning("preparing cluster %s: %s", self.spec.id, error.message)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _serve(self) -> None:
         if self._encryption is None:

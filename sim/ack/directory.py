@@ -15,8 +15,10 @@ from pathlib import Path
 import yaml
 
 from apiserver_shim.clusters import ClusterSpec
+from sim.ack.pki import signing_key
 
 _CLUSTER_ID = re.compile(r"default|c[0-9a-f]{32}")
+_KEY_FILE = "service-account.key"
 # The provider name of Alibaba Cloud's own plugin, hence of every stored value's prefix.
 PROVIDER_NAME = "grpc-kms-provider"
 
@@ -35,8 +37,10 @@ class Orders:
 class ClusterDirectory:
     """The folder of all clusters; `find` is the API servers' ClusterSource."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, authority: Path | None = None) -> None:
+        """`authority`: the certificate that accounts in the clusters are told to trust."""
         self._path = path
+        self._authority = authority
         self._specs: dict[str, tuple[tuple[int, int], ClusterSpec]] = {}
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -44,6 +48,9 @@ class ClusterDirectory:
         """Each file is replaced as a whole; the spec last, because it is what gets looked at."""
         folder = self._path / orders.cluster_id
         folder.mkdir(mode=0o700, exist_ok=True)
+        key = folder / _KEY_FILE
+        if not key.exists():
+            _replace(key, signing_key().decode())
         _replace(folder / "encryption.yaml", yaml.safe_dump(encryption_configuration(orders)))
         spec = {"etcd_prefix": orders.etcd_prefix, "incarnation": orders.incarnation}
         _replace(folder / "spec.json", json.dumps(spec))
@@ -70,11 +77,14 @@ class ClusterDirectory:
     def _read(self, cluster_id: str) -> ClusterSpec:
         folder = self._path / cluster_id
         spec = json.loads((folder / "spec.json").read_bytes())
+        key = folder / _KEY_FILE
         return ClusterSpec(
             id=cluster_id,
             etcd_prefix=spec["etcd_prefix"],
             encryption_config=folder / "encryption.yaml",
             incarnation=spec["incarnation"],
+            service_account_key=key if key.exists() else None,
+            certificate_authority=self._authority,
         )
 
 

@@ -117,6 +117,11 @@ class LocalAuthority:
         return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
 
+def signing_key() -> bytes:
+    """A new private key, PEM, for a cluster's account tokens."""
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
 def _make_authority(certificate_path: Path, key_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "acksim local authority")])

@@ -22,7 +22,7 @@ async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
         app = create_apiserver(
             ShimSettings(auth=settings.auth),
             etcd=etcd,
-            source=ClusterDirectory(layout.clusters),
+            source=ClusterDirectory(layout.clusters, authority=files.authority),
             now=Clock(layout.clock).now,
         )
         server = make_server(
