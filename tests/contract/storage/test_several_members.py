@@ -95,7 +95,7 @@ async def test_a_leader_that_dies_under_load_costs_no_event_and_no_write(
     start = (await store.get(COUNTER)).revision
     seen: list[tuple[int, int]] = []
     watch = asyncio.create_task(follow(other, start, seen))
-    load = asyncio.gather(*(increment(store, 100) for _ in range(4)))
+    load = asyncio.gather(*(increment(store, 60) for _ in range(4)))
     await asyncio.sleep(0.2)
     leader = await leader_of(members)
     leader.signal(blow)
@@ -104,8 +104,8 @@ async def test_a_leader_that_dies_under_load_costs_no_event_and_no_write(
         leader.signal(signal.SIGCONT)
     total = await settled(store, seen)
     watch.cancel()
-    # A write whose answer was lost may count besides the 400 that were confirmed.
-    assert total >= 400
+    # A write whose answer was lost may count besides the 240 that were confirmed.
+    assert total >= 240
     assert [count for _, count in seen] == list(range(1, total + 1))
     revisions = [revision for revision, _ in seen]
     assert revisions == sorted(set(revisions))
