@@ -17,6 +17,7 @@ _STORAGE_VERSION_HASHES: Mapping[str, str] = {
     "serviceaccounts": "pbx9ZvyFpBE=",
     "namespaces": "Q3oi5N2YM8M=",
     "configmaps": "qFsyl6wFWjQ=",
+    "events": "r2yiGXH7wu8=",
     "clusterrolebindings": "48tpQ8gZHFc=",
     "clusterroles": "bYE5ZWDrJ44=",
     "rolebindings": "eGsCzGH6b1g=",

@@ -37,6 +37,7 @@ _BINDING_COLUMNS = (
     _column("ServiceAccounts", "string", "ServiceAccounts in the roleBinding", priority=1),
 )
 
+_LAST_SEEN = _column("Last Seen", "string", "When this event was seen last.")
 _COLUMNS: Mapping[str, Sequence[Object]] = {
     "roles": _ROLE_COLUMNS,
     "clusterroles": _ROLE_COLUMNS,
@@ -52,6 +53,13 @@ _COLUMNS: Mapping[str, Sequence[Object]] = {
         _NAME,
         _column("Data", "integer", "Data contains the configuration data."),
         _AGE,
+    ),
+    "events": (
+        _LAST_SEEN,
+        _column("Type", "string", "Normal or Warning."),
+        _column("Reason", "string", "What happened, in one word."),
+        _column("Object", "string", "The object that the event is about."),
+        _column("Message", "string", "What happened, in a sentence."),
     ),
     "serviceaccounts": (
         _NAME,
@@ -90,6 +98,12 @@ def _count(obj: Object, *fields: str) -> int:
     return sum(len(obj.get(field) or ()) for field in fields)
 
 
+def _last_seen(event: Object) -> str:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return next((time for time in times if time), "")
+
+
 _CELLS: Mapping[str, Cells] = {
     "roles": lambda obj, _: [_name(obj), obj["metadata"].get("creationTimestamp")],
     "clusterroles": lambda obj, _: [_name(obj), obj["metadata"].get("creationTimestamp")],
@@ -97,6 +111,15 @@ _CELLS: Mapping[str, Cells] = {
     "clusterrolebindings": _binding,
     "secrets": lambda obj, now: [_name(obj), obj.get("type"), _count(obj, "data"), age(obj, now)],
     "configmaps": lambda obj, now: [_name(obj), _count(obj, "data", "binaryData"), age(obj, now)],
+    "events": lambda obj, now: [
+        age({"metadata": {"creationTimestamp": _last_seen(obj)}}, now),
+        obj.get("type", ""),
+        obj.get("reason", ""),
+        "{kind}/{name}".format_map(
+            {"kind": "", "name": ""} | (obj.get("involvedObject") or {})
+        ).lower(),
+        obj.get("message", "").strip(),
+    ],
     "serviceaccounts": lambda obj, now: [_name(obj), _count(obj, "secrets"), age(obj, now)],
     "namespaces": lambda obj, now: [
         _name(obj),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from apiserver_shim.objects.configmaps import ConfigMapStrategy
+from apiserver_shim.objects.events import EventStrategy
 from apiserver_shim.objects.namespaces import NamespaceStrategy
 from apiserver_shim.objects.roles import (
     ClusterRoleBindingStrategy,
@@ -20,6 +21,7 @@ KINDS: Mapping[str, Strategy] = {
         ClusterRoleBindingStrategy(),
         ClusterRoleStrategy(),
         ConfigMapStrategy(),
+        EventStrategy(),
         NamespaceStrategy(),
         RoleBindingStrategy(),
         RoleStrategy(),

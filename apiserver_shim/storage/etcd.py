@@ -27,6 +27,8 @@ from apiserver_shim.storage.etcd_pb2 import (
     Compare,
     DeleteRangeRequest,
     KeyValue,
+    LeaseGrantRequest,
+    LeaseGrantResponse,
     PutRequest,
     RangeRequest,
     RangeResponse,
@@ -132,21 +134,31 @@ class EtcdClient:
         response = await self._range(RangeRequest(key=key, range_end=end, count_only=True))
         return response.count
 
-    async def create(self, key: bytes, value: bytes) -> Written:
+    async def grant_lease(self, seconds: int) -> int:
+        """Return a new lease: what is stored under it goes after ``seconds``."""
+        member = self._member
+        try:
+            request = LeaseGrantRequest(TTL=seconds)
+            response: LeaseGrantResponse = await self._call(member, member.grant_lease, request)
+        except grpc.aio.AioRpcError as error:
+            raise self._failed(member, error, 0) from None
+        return response.ID
+
+    async def create(self, key: bytes, value: bytes, *, lease: int = 0) -> Written:
         """Put ``key`` unless it exists."""
         return await self._txn(
             TxnRequest(
                 compare=(Compare(target=Compare.MOD, key=key, mod_revision=0),),
-                success=(RequestOp(request_put=PutRequest(key=key, value=value)),),
+                success=(RequestOp(request_put=PutRequest(key=key, value=value, lease=lease)),),
             )
         )
 
-    async def update(self, key: bytes, value: bytes, *, revision: int) -> Written:
+    async def update(self, key: bytes, value: bytes, *, revision: int, lease: int = 0) -> Written:
         """Put ``key`` if its mod_revision is still ``revision``, else read it."""
         return await self._txn(
             TxnRequest(
                 compare=(Compare(target=Compare.MOD, key=key, mod_revision=revision),),
-                success=(RequestOp(request_put=PutRequest(key=key, value=value)),),
+                success=(RequestOp(request_put=PutRequest(key=key, value=value, lease=lease)),),
                 failure=(RequestOp(request_range=RangeRequest(key=key, limit=1)),),
             )
         )

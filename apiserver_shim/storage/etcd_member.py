@@ -11,6 +11,8 @@ from apiserver_shim.storage.etcd_pb2 import (
     AuthenticateResponse,
     CompactionRequest,
     CompactionResponse,
+    LeaseGrantRequest,
+    LeaseGrantResponse,
     RangeRequest,
     RangeResponse,
     TxnRequest,
@@ -67,6 +69,11 @@ class Member:
             "/etcdserverpb.KV/Compact",
             CompactionRequest.SerializeToString,
             CompactionResponse.FromString,
+        )
+        self.grant_lease = channel.unary_unary(
+            "/etcdserverpb.Lease/LeaseGrant",
+            LeaseGrantRequest.SerializeToString,
+            LeaseGrantResponse.FromString,
         )
         self.authenticate = channel.unary_unary(
             "/etcdserverpb.Auth/Authenticate",

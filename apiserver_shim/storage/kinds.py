@@ -12,6 +12,7 @@ from apiserver_shim.storage.wire import (
     mapping,
     message,
     messages,
+    micro_time,
     octets,
     raw_json,
     text,
@@ -87,8 +88,28 @@ _NAMESPACE_CONDITION = Message(
 )
 
 
+_EVENT_SERIES = Message(integer(1, "count"), micro_time(2, "lastObservedTime"))
+
+
 def _objects(meta: Message) -> dict[str, Message]:
     return {
+        "Event": Message(
+            message(1, "metadata", meta),
+            message(2, "involvedObject", _OBJECT_REFERENCE),
+            text(3, "reason"),
+            text(4, "message"),
+            message(5, "source", Message(text(1, "component"), text(2, "host"))),
+            time(6, "firstTimestamp"),
+            time(7, "lastTimestamp"),
+            integer(8, "count"),
+            text(9, "type"),
+            micro_time(10, "eventTime"),
+            message(11, "series", _EVENT_SERIES, optional=True),
+            text(12, "action"),
+            message(13, "related", _OBJECT_REFERENCE, optional=True),
+            text(14, "reportingComponent"),
+            text(15, "reportingInstance"),
+        ),
         "Secret": Message(
             message(1, "metadata", meta),
             _octets_by_name(2, "data"),

@@ -22,6 +22,7 @@ from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.storage import codec, corruption
 from apiserver_shim.storage.etcd import EtcdClient, prefix_end
 from apiserver_shim.storage.etcd_pb2 import Event, KeyValue
+from apiserver_shim.storage.leases import Leases
 from apiserver_shim.storage.opening import open_all, open_most
 from apiserver_shim.storage.watcher import Watcher
 
@@ -92,6 +93,7 @@ class Store:
     ) -> None:
         """``version`` chooses the words for objects that cannot be read."""
         self._etcd = etcd
+        self._leases = Leases(etcd)
         self._version = version or KubernetesVersion()
         self._tells_corrupt = self._version.allows_unsafe_deletion
         self._prefix = "/" + prefix.strip("/")
@@ -121,7 +123,8 @@ class Store:
         etcd_key = key.path(self._prefix).encode()
         transformer = self._transformers.for_resource(key.resource)
         value = await transformer.to_storage(codec.encode(obj), etcd_key)
-        written = await self._etcd.create(etcd_key, value)
+        lease = await self._leases.for_resource(key.resource)
+        written = await self._etcd.create(etcd_key, value, lease=lease)
         if not written.succeeded:
             raise AlreadyExistsError(key)
         return _at_revision(obj, written.revision)
@@ -137,7 +140,8 @@ class Store:
         etcd_key = key.path(self._prefix).encode()
         transformer = self._transformers.for_resource(key.resource)
         value = await transformer.to_storage(raw, etcd_key)
-        written = await self._etcd.update(etcd_key, value, revision=current.revision)
+        lease = await self._leases.for_resource(key.resource)
+        written = await self._etcd.update(etcd_key, value, revision=current.revision, lease=lease)
         if not written.succeeded:
             raise StaleWriteError(key, await self._latest(written.kv, transformer))
         return _at_revision(obj, written.revision)

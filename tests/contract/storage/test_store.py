@@ -251,3 +251,17 @@ async def test_cluster_scoped_objects_have_no_namespace(
     assert (await etcd.get(f"{prefix}/namespaces/default".encode())).kv is not None
     (item,) = (await store.list("namespaces")).items
     assert item.obj["status"] == {"phase": "Active"}
+
+
+async def test_events_are_stored_under_a_lease(etcd: EtcdClient) -> None:
+    store = Store(etcd, prefix="/leased", transformers=TransformerSet())
+    leases = []
+    for name in ("e1", "e2"):
+        key = Key("events", "n", name)
+        meta = {"name": name, "namespace": "n"}
+        await store.create(key, {"kind": "Event", "apiVersion": "v1", "metadata": meta})
+        kv = (await etcd.get(key.path("/leased").encode())).kv
+        assert kv is not None
+        leases.append(kv.lease)
+    assert leases[0]
+    assert leases[0] == leases[1]
