@@ -204,7 +204,12 @@ def test_data_keys_for_others(sdk: Sdk) -> None:
     for exported in (made.exported_data_key, again.exported_data_key):
         opened = rsa_decrypt(PRIVATE_KEY, "RSAES_OAEP_SHA_256", b64decode(exported))
         assert opened == b64decode(data_key)
-    for damage in ({"public_key_blob": HELLO}, {"number_of_bytes": 191}):
+    other_size = text(public_der(new_rsa_key(3072)))
+    for damage in (
+        {"public_key_blob": HELLO},
+        {"public_key_blob": other_size},
+        {"number_of_bytes": 191},
+    ):
         call = {"key_id": key_id, **wrapping, **damage}
         refused = refusal(lambda: sdk("GenerateAndExportDataKey", **call))  # noqa: B023
         assert refused == ("InvalidParameter", 400)
@@ -290,6 +295,11 @@ def test_signatures(sdk: Sdk, spec: str, algorithm: str) -> None:
     if isinstance(public, ec.EllipticCurvePublicKey):
         public.verify(b64decode(value), b"hello", ec.ECDSA(hashes.SHA256()))
     assert sdk("AsymmetricVerify", value=value, **use).value is True
+    if spec == "RSA_2048":  # made for signing, and for nothing else
+        cipher = {**use, "algorithm": "RSAES_OAEP_SHA_256", "plaintext": HELLO}
+        del cipher["digest"]
+        refused = refusal(lambda: sdk("AsymmetricEncrypt", **cipher))
+        assert refused == ("Rejected.UnsupportedOperation", 400)
     changed = {**use, "digest": text(bytes(32))}
     assert sdk("AsymmetricVerify", value=value, **changed).value is False
     for damage in ({"digest": HELLO}, {"algorithm": "SM2DSA"}):
@@ -349,6 +359,38 @@ def test_tags_of_both_generations(sdk: Sdk, world: World) -> None:
     assert [t.tag_key for t in sdk("ListResourceTags", key_id=key.key_id).tags.tag] == ["app"]
     sdk("UntagResources", resource_id=ids, all=True, **REGION)
     assert sdk("ListTagResources", resource_id=ids, **REGION).tag_resources.tag_resource == []
+
+
+def test_tags_beyond_a_page(world: World) -> None:
+    sdk = Sdk(world)
+    tags = json.dumps([{"TagKey": f"t{n}", "TagValue": "v"} for n in range(20)])
+    ids = [sdk.create(tags=tags).key_id for _ in range(11)]
+    first = sdk("ListTagResources", resource_id=ids, **REGION)
+    rest = sdk("ListTagResources", resource_id=ids, next_token=first.next_token, **REGION)
+    pages = (first.tag_resources.tag_resource, rest.tag_resources.tag_resource)
+    assert [len(page) for page in pages] == [200, 20]
+    assert len({(t.resource_id, t.tag_key) for page in pages for t in page}) == 220
+    assert (first.next_token, rest.next_token) == ("200", "")
+    refused = refusal(lambda: sdk("ListTagResources", next_token="99999", **REGION))
+    assert refused == ("InvalidParameter", 400)
+
+
+def test_a_policy_may_ask_for_a_tag(world: World) -> None:
+    sdk, stranger = Sdk(world), Sdk(world, world.stranger)
+    key = sdk.create(dkmsinstance_id=SOFTWARE)
+    tagged = {
+        "Effect": "Allow",
+        "Principal": {"RAM": "acs:ram::1000000000000002:*"},
+        "Action": "kms:Encrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:tag/shared": "yes"}},
+    }
+    policy = json.dumps({"Version": "1", "Statement": [tagged]})
+    sdk("SetKeyPolicy", key_id=key.key_id, policy=policy)
+    use = {"key_id": key.arn, "plaintext": HELLO}
+    assert refusal(lambda: stranger("Encrypt", **use)) == ("Forbidden.NoPermission", 403)
+    sdk("TagResource", key_id=key.key_id, tags='[{"TagKey":"shared","TagValue":"yes"}]')
+    assert stranger("Encrypt", **use).key_id == key.key_id
 
 
 def test_filters(sdk: Sdk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -102,6 +103,12 @@ def test_any_flipped_bit_or_cut_of_a_token_is_refused(domain: Domain, data: st.D
     token[bit // 8] ^= 1 << bit % 8
     with pytest.raises(ImportTokenInvalidError):
         open_token(key, bytes(token[: bit // 8]))
+
+
+async def test_a_token_is_bound_to_its_key_even_under_one_secret(domain: Domain) -> None:
+    key = await domain.create(origin="EXTERNAL")
+    with pytest.raises(ImportTokenInvalidError):
+        open_token(replace(key, id="another"), token_for(domain, key))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
