@@ -6,17 +6,10 @@ from time import perf_counter
 from typing import Protocol
 
 from apiserver_shim.errors import TransformError
+from apiserver_shim.groups import group_of, qualified
 from apiserver_shim.metrics import Transformation, TransformationMetrics
 
 ENCRYPTED = b"k8s:enc:"
-
-# Groups of the resources stored here that are not of the core group.
-_GROUPS = {
-    "clusterrolebindings": "rbac.authorization.k8s.io",
-    "clusterroles": "rbac.authorization.k8s.io",
-    "rolebindings": "rbac.authorization.k8s.io",
-    "roles": "rbac.authorization.k8s.io",
-}
 
 
 class Transformer(Protocol):
@@ -184,10 +177,10 @@ class TransformerSet:
         self._resolved: dict[str, Transformer] = {}
 
     def _resolve(self, resource: str) -> Transformer:
-        configured, group = self._configured, _GROUPS.get(resource, "")
+        configured = self._configured
         found = (
-            configured.get(f"{resource}.{group}" if group else resource)
-            or configured.get(f"*.{group}")
+            configured.get(qualified(resource))
+            or configured.get(f"*.{group_of(resource)}")
             or configured.get("*.*")
             or self._plain
         )

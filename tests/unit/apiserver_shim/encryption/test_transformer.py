@@ -148,3 +148,12 @@ def test_resources_are_looked_up_from_the_exact_to_the_wild() -> None:
     assert transformers.for_resource("secrets") is everything
     transformers.swap({})
     assert isinstance(transformers.for_resource("secrets"), Identity)
+
+
+def test_resources_of_other_groups_are_looked_up_with_their_group() -> None:
+    exact, group, core = (AesGcm(ONE, token_bytes=zeros) for _ in range(3))
+    rbac = "rbac.authorization.k8s.io"
+    transformers = TransformerSet({f"roles.{rbac}": exact, f"*.{rbac}": group, "*.": core})
+    assert transformers.for_resource("roles") is exact
+    assert transformers.for_resource("clusterroles") is group
+    assert transformers.for_resource("secrets") is core
