@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.observation import Observation
 from apiserver_shim.api.pipeline import (
     Authentication,
     Authorization,
@@ -63,7 +64,9 @@ def create_app(
         await clusters.close()
 
     pipeline = [
-        # first, so that whatever fails further in is still answered as a Status
+        # around everything, as errors are answers too
+        Middleware(Observation),
+        # so that whatever fails further in is still answered as a Status
         Middleware(ErrorStatus),
         # the path says which logical cluster is meant; all that follows is about that one
         Middleware(ClusterSelection, clusters=clusters),

@@ -18,6 +18,7 @@ from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
 from apiserver_shim.errors import EncryptionConfigError, ShimError, TransformError
 from apiserver_shim.kubernetes_version import KubernetesVersion
+from apiserver_shim.metrics import Metrics
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.lifecycle import NamespaceLifecycle
 from apiserver_shim.objects.registry import Registry
@@ -105,11 +106,11 @@ class ClusterEncryption:
     A real API server would not start. Here the other resources, and the other clusters, go on.
     """
 
-    def __init__(self, path: Path, shared: Surroundings) -> None:
+    def __init__(self, path: Path, shared: Surroundings, metrics: Metrics) -> None:
         self._path = path
         self._live = LiveEncryption(
             path,
-            Runtime(shared.now, token_bytes=shared.token_bytes),
+            Runtime(shared.now, token_bytes=shared.token_bytes, metrics=metrics),
             reload_interval=shared.reload_seconds,
         )
         self.transformers = self._live.transformers
@@ -172,8 +173,11 @@ class Cluster:
     def __init__(self, spec: ClusterSpec, shared: Surroundings) -> None:
         self.spec = spec
         self.closing = asyncio.Event()
+        self.metrics = Metrics(spec.id)
         self._encryption = (
-            ClusterEncryption(spec.encryption_config, shared) if spec.encryption_config else None
+            ClusterEncryption(spec.encryption_config, shared, self.metrics)
+            if spec.encryption_config
+            else None
         )
         self._transformers = self._encryption.transformers if self._encryption else TransformerSet()
         self.store = Store(

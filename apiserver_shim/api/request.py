@@ -115,6 +115,11 @@ class ApiRequest:
         request: ApiRequest = scope[_SCOPE_KEY]
         return request
 
+    @staticmethod
+    def in_scope(scope: Scope) -> "ApiRequest | None":
+        """Return it if the request has come so far."""
+        return scope.get(_SCOPE_KEY)
+
     @property
     def query(self) -> dict[str, list[str]]:
         if self._query is None:

@@ -12,6 +12,7 @@ from apiserver_shim.api.account_tokens import openid_configuration, openid_keys
 from apiserver_shim.api.answers import status_reply
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.health import ENDPOINTS, health
+from apiserver_shim.api.observation import metrics
 from apiserver_shim.api.request import ApiRequest, Reply, not_found_page
 from apiserver_shim.api.resources import Resources
 from apiserver_shim.api.reviews import AUTHENTICATION, AUTHORIZATION, Reviews
@@ -92,6 +93,7 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
         "/api": _aggregated(aggregated.core, _core_versions),
         "/api/v1": _fixed(lambda _: discovery.core_resources()),
         "/apis": _aggregated(aggregated.groups, lambda _: discovery.groups()),
+        "/metrics": metrics,
         "/openapi/v2": _openapi_v2,
         "/openapi/v3": _fixed(lambda r: openapi.v3_index(r.scope["apiserver_shim.prefix"])),
     }
