@@ -209,25 +209,32 @@ async def _together(targets: list[Target], clients: int, seconds: float) -> list
 
 def profile(seconds: float) -> dict[str, float]:
     """Microseconds of the event loop's thread a call, by who spends them; 32 clients, Encrypt."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "profile"
-        with emulator(Path(folder) / "world", profile=output) as started:
-            key_id = started.kms.create_key()["KeyId"]
-            parameters = parameters_of(started.kms, "Encrypt", [key_id])
-            target = signed_target(started.port, "Encrypt", parameters, seconds)
-            # Long enough that what the start alone does is called less often than a request is.
-            rate(target, CLIENTS[-1], max(seconds, 6.0))
-        table: Any = pstats.Stats(str(output))
+    idle, loaded = _profiled(0.0), _profiled(seconds)
     calls = next(
         count
-        for (path, _, name), (_, count, *_) in table.stats.items()
+        for (path, _, name), (_, count, *_) in loaded.items()
         if name == "_render" and path.endswith("gateway/rpc.py")
     )
     spent: Counter[str] = Counter()
-    for (path, _, name), (_, count, own, _, _) in table.stats.items():
-        if count >= calls * 0.9:  # what runs for each call
-            spent[_owner(path, name)] += own
+    for place, (_, _, own, _, _) in loaded.items():
+        path, _, name = place
+        spent[_owner(path, name)] += own - (idle[place][2] if place in idle else 0)
     return {owner: round(own / calls * 1e6, 1) for owner, own in spent.most_common(16)}
+
+
+def _profiled(seconds: float) -> dict[Any, Any]:
+    """What an emulator did from its start, through so many seconds of load, to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "profile"
+        with emulator(Path(folder) / "world", profile=output) as started:
+            if seconds:
+                key_id = started.kms.create_key()["KeyId"]
+                parameters = parameters_of(started.kms, "Encrypt", [key_id])
+                target = signed_target(started.port, "Encrypt", parameters, seconds)
+                rate(target, CLIENTS[-1], seconds)
+        table: Any = pstats.Stats(str(output))
+        stats: dict[Any, Any] = table.stats
+        return stats
 
 
 def _owner(path: str, name: str) -> str:

@@ -114,3 +114,15 @@ async def test_looking_for_keys_to_erase_keeps_the_memory(inner: SlowStore) -> N
     assert await cache.erase_due(NOW) == 0
     await cache.get(SCOPE, "k1")
     assert inner.reads == 1
+
+
+async def test_ten_thousand_keys_in_turn_are_all_remembered() -> None:
+    inner = SlowStore()
+    names = [f"k{number}" for number in range(10_000)]
+    for name in names:
+        await inner.add(replace(KEY, id=name, primary=replace(KEY.primary, id=name)))
+    cache = CachingKeyStore(inner)
+    for _ in range(2):
+        for name in names:
+            await cache.get(SCOPE, name)
+    assert inner.reads == len(names)
