@@ -32,7 +32,7 @@ from kms_emulator.keys import (
     Scope,
 )
 from kms_emulator.ports import Clock
-from kms_emulator.service.filters import Filters, names_by_key, passes
+from kms_emulator.service.filters import AliasNames, Filters, names_by_key, passes
 from kms_emulator.service.limits import ResourceLimits
 from kms_emulator.service.new_key import NewKey
 from kms_emulator.specs import SPECS, Family
@@ -44,6 +44,7 @@ ALIAS_PREFIX = "alias/"
 _ARN_PREFIX = "acs:kms:"
 _SECRET_BYTES = 32
 _PAGE = 500
+_ALL = 2**31 - 1
 # What one jump of the clock may bring to one key at a time: 19 years of weekly rotations.
 _MOST_CHANGES_AT_ONCE = 1000
 _INSTANCE_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -135,8 +136,10 @@ class Keys:
         start = (page - 1) * size
         if not filters:
             return await self._store.list_keys(scope, offset=start, limit=size)
-        aliases = await self._store.list_aliases(scope, offset=0, limit=2**31)
-        names = names_by_key(aliases.items) if "AliasName" in filters else {}
+        names: AliasNames = {}
+        if "AliasName" in filters:
+            aliases = await self._store.list_aliases(scope, offset=0, limit=_ALL)
+            names = names_by_key(aliases.items)
         found = [key async for key in self.all(scope) if passes(key, filters, names)]
         return Page(tuple(found[start : start + size]), len(found))
 
