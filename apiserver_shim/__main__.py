@@ -46,6 +46,7 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
     app = create_app(
         ShimSettings(
             auth=options.auth,
+            audit_log=options.audit_log_path,
             reload_seconds=60.0 if options.encryption_provider_config_automatic_reload else None,
             compaction_seconds=options.etcd_compaction_interval or None,
         ),
@@ -106,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--root-ca-file", type=Path, help="what accounts are told to trust (PEM)")
     parser.add_argument("--encryption-provider-config", type=Path, metavar="FILE")
     parser.add_argument("--encryption-provider-config-automatic-reload", action="store_true")
+    parser.add_argument("--audit-log-path", type=Path, help="write audit.k8s.io/v1 lines here")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     return parser
 

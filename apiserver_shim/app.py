@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from apiserver_shim.api.audit import Audit, AuditLog
 from apiserver_shim.api.authentication import AuthMode
 from apiserver_shim.api.observation import Observation
 from apiserver_shim.api.pipeline import (
@@ -27,14 +29,16 @@ from apiserver_shim.storage.etcd import EtcdClient
 
 @dataclass(frozen=True, slots=True)
 class ShimSettings:
-    """How strict the server is, and how often it looks at encryption configuration files.
+    """How strict the server is, how often it looks at encryption configuration files, its log.
 
     ``auth`` off lets anybody do anything, soft only warns. ``reload_seconds`` None: never again.
+    ``audit_log`` is a file that grows to 64 MiB twice; None: no audit.
     ``compaction_seconds`` is how long etcd's history is kept at least; None leaves it alone.
     """
 
     auth: AuthMode = "strict"
     reload_seconds: float | None = 60.0
+    audit_log: Path | None = None
     compaction_seconds: float | None = None
 
 
@@ -48,6 +52,7 @@ def create_app(
 ) -> FastAPI:
     """Return the application; it owns the clusters it builds, not ``etcd``."""
     clusters = Clusters(source, Surroundings(etcd, now, token_bytes, settings.reload_seconds))
+    audit_log = None if settings.audit_log is None else AuditLog(settings.audit_log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
@@ -57,16 +62,22 @@ def create_app(
         if settings.compaction_seconds is not None:
             compactor = Compactor(etcd, interval=settings.compaction_seconds)
             background.append(asyncio.create_task(compactor.run()))
+        if audit_log is not None:
+            background.append(asyncio.create_task(audit_log.run()))
         yield {"stopping": stopping}
         stopping.set()
+        await clusters.close()
         for task in background:
             task.cancel()
-        await clusters.close()
+        # the audit log still has something to write
+        await asyncio.gather(*background, return_exceptions=True)
 
     pipeline = [
         # around everything, as errors are answers too
         Middleware(Observation),
-        # so that whatever fails further in is still answered as a Status
+        # what ends badly is audited too
+        Middleware(Audit, audit_log=audit_log, now=now, token_bytes=token_bytes),
+        # before the rest, so that whatever fails further in is still answered as a Status
         Middleware(ErrorStatus),
         # the path says which logical cluster is meant; all that follows is about that one
         Middleware(ClusterSelection, clusters=clusters),

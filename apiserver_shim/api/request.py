@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
+from apiserver_shim.access.grants import Decision
 from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api.status import StatusError, too_large
 from apiserver_shim.clusters import Cluster
@@ -84,6 +85,7 @@ class ApiRequest:
     __slots__ = (
         "_query",
         "cluster",
+        "decision",
         "headers",
         "info",
         "method",
@@ -106,6 +108,7 @@ class ApiRequest:
         self._query: dict[str, list[str]] | None = None
         self.info = parse_info(self.method, self.path, watch=self.flag("watch"))
         self.user: UserInfo = ANONYMOUS
+        self.decision: Decision | None = None
         self.warnings: list[str] = []
         scope[_SCOPE_KEY] = self
 
@@ -114,6 +117,11 @@ class ApiRequest:
         """Return the request that the pipeline keeps in an ASGI scope."""
         request: ApiRequest = scope[_SCOPE_KEY]
         return request
+
+    @staticmethod
+    def is_in(scope: Scope) -> bool:
+        """Tell whether the pipeline got as far as to make the request."""
+        return _SCOPE_KEY in scope
 
     @staticmethod
     def in_scope(scope: Scope) -> "ApiRequest | None":

@@ -274,7 +274,7 @@ class running_shim:  # noqa: N801 - used as a context manager only
     async def _run(self) -> None:
         etcd = EtcdClient(self._etcd)
         app = create_app(
-            ShimSettings(reload_seconds=0.5),
+            ShimSettings(reload_seconds=0.5, audit_log=self._home / "audit.log"),
             etcd=etcd,
             source=self._source,
             now=lambda: datetime.now(UTC),
