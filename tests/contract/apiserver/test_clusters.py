@@ -227,8 +227,13 @@ def test_documents_of_a_cluster(shim: Shim, path: str) -> None:
             assert document.json()["openapi"] == "3.0.0"
 
 
-def test_discovery_is_plain_for_whoever_asks_for_v2beta1(api: httpx.Client) -> None:
-    accept = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
-    answer = api.get("/api", headers={"accept": f"{accept},application/json"})
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["versions"] == ["v1"]
+def test_aggregated_discovery_in_the_version_asked_for(api: httpx.Client) -> None:
+    for version in ("v2beta1", "v2"):
+        accept = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        for path in ("/api", "/apis"):
+            answer = api.get(path, headers={"accept": f"{accept},application/json"})
+            assert answer.headers["content-type"] == accept
+            assert answer.json()["apiVersion"] == f"apidiscovery.k8s.io/{version}"
+    plain = api.get("/api", headers={"accept": accept.replace("v2", "v3") + ",application/json"})
+    assert plain.headers["content-type"] == "application/json"
+    assert plain.json()["versions"] == ["v1"]
