@@ -54,10 +54,10 @@ def _open_postgresql(url: str) -> Engine:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     for pragma in (
+        "busy_timeout=10000",  # first: what follows may meet another process's lock
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "secure_delete=ON",
-        "busy_timeout=10000",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
