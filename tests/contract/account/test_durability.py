@@ -19,7 +19,7 @@ from kms_emulator.ports import ROOT_ACCOUNT_ID
 from sim.account.billing import Billing
 from sim.account.database import Database
 from sim.account.trail import Trail
-from sim.kms import KmsRefusedError
+from sim.kms import Kms, KmsRefusedError
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 
@@ -46,7 +46,7 @@ class Load:
     def __init__(self, emulator: Any, key_id: str) -> None:
         self.told = Acknowledged()
         self._emulator = emulator
-        self._kms = emulator.kms()
+        self._kms: Kms = emulator.kms()
         self._key_id = key_id
         jobs = (self._encrypt, self._encrypt, self._create, self._switch, self._rotate)
         self._threads = [threading.Thread(target=self._repeat, args=(job,)) for job in jobs]
