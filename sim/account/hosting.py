@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Executable, select, update
 
 from kms_emulator.keys import Key, KeyState, Scope
 from kms_emulator.price_class import hosting_class
@@ -47,7 +47,9 @@ class Hosting:
         today = _day(self._now())
         if self._next is not None and self._next >= today:
             return
-        first = await self._database.run(lambda connection: _first(connection, today))
+        begin = self._database.insert(meters).values(name=_METER, day=today)
+        begin = begin.on_conflict_do_nothing()  # a new world begins today
+        first = await self._database.run(lambda connection: _first(connection, begin))
         if first < today:
             counts: Counter[Place] = Counter()
             for scope in await self._keys.scopes():
@@ -106,13 +108,12 @@ class Hosting:
         )
 
 
-def _first(connection: Connection, today: int) -> int:
-    """The first day not counted yet; a new world begins today."""
-    known: int | None = connection.scalar(select(meters.c.day).where(meters.c.name == _METER))
-    if known is not None:
-        return known
-    connection.execute(meters.insert().values(name=_METER, day=today))
-    return today
+def _first(connection: Connection, begin: Executable) -> int:
+    """The first day not counted yet."""
+    connection.execute(begin)
+    known = select(meters.c.day).where(meters.c.name == _METER)
+    day: int = connection.execute(known).scalar_one()
+    return day
 
 
 def _item(key: Key) -> str:
