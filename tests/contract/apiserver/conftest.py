@@ -229,7 +229,7 @@ class ClusterDoor:
                 {"name": "it", "context": {"cluster": "it", "user": "it", "namespace": "default"}}
             ],
         }
-        path = self.shim.home / f"{self.id}-{token or 'certificate'}.kubeconfig"
+        path = self.shim.home / f"{self.id}-{(token or 'certificate')[-40:]}.kubeconfig"
         path.write_text(yaml.safe_dump(document))
         return path
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kubernetes import client as kubernetes_client
 
+from apiserver_shim.access.tokens import BadTokenError
+from apiserver_shim.clusters import Clusters, ClusterSpec, StaticClusters, Surroundings
+from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.storage import codec
+from apiserver_shim.storage.etcd import EtcdClient
 from tests.contract.apiserver.conftest import ADMIN, ClusterDoor, Shim
 
 CORE = "/api/v1/namespaces/default"
@@ -163,6 +169,35 @@ def test_bound_to_a_secret(cluster: ClusterDoor, api: httpx.Client) -> None:
     assert who(cluster, text).status_code == 201
     api.delete(f"{CORE}/secrets/s")
     assert who(cluster, text).status_code == 401
+
+
+async def test_tokens_live_by_the_clock_they_are_given(etcd_url: str) -> None:
+    """The simulated clock ends them, on the second, and refuses those of tomorrow."""
+    moment = [datetime(2030, 1, 1, tzinfo=UTC)]
+    etcd = EtcdClient([etcd_url])
+    source = StaticClusters([ClusterSpec("default", f"/test/{os.urandom(4).hex()}")])
+    clusters = Clusters(source, Surroundings(etcd, lambda: moment[0], os.urandom, None))
+    try:
+        cluster = clusters.get("default")
+        assert cluster is not None
+        await cluster.ready()
+        body = {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "r"}}
+        body["metadata"]["namespace"] = "default"  # type: ignore[index]
+        made = await cluster.registry.create(KINDS["serviceaccounts"], "default", body)
+        text, expires = await cluster.accounts.issue(made, audiences=(), seconds=600, bound=None)
+        assert expires == moment[0].timestamp() + 600
+        for seconds, believed in ((0, True), (599, True), (600, False), (-1, False)):
+            moment[0] = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+            try:
+                found = await cluster.accounts.verify(text)
+            except BadTokenError:
+                assert not believed, seconds
+            else:
+                assert believed, seconds
+                assert found.user.name == "system:serviceaccount:default:r"
+    finally:
+        await clusters.close()
+        await etcd.close()
 
 
 def test_discovery_and_a_key_of_ones_own(shim: Shim, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Roles: stored as upstream stores them, enforced at once, and not to be outgrown."""
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -8,9 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apiserver_shim.clusters import StaticToken
+from apiserver_shim.access.users import ANONYMOUS, MASTERS, UserInfo
+from apiserver_shim.api.authorization import authorize
+from apiserver_shim.api.request import parse_info
+from apiserver_shim.clusters import (
+    Clusters,
+    ClusterSpec,
+    StaticClusters,
+    StaticToken,
+    Surroundings,
+)
 from apiserver_shim.groups import RBAC
 from apiserver_shim.storage import codec
+from apiserver_shim.storage.etcd import EtcdClient
 from tests.contract.apiserver.conftest import ADMIN, ClusterDoor, Shim
 
 API = f"/apis/{RBAC}/v1"
@@ -289,3 +301,27 @@ def attempt(client: httpx.Client, verb: str, resource: str, where: str) -> httpx
     if verb == "create":
         return client.post(f"{base}?dryRun=All", json={"metadata": {"name": "x"}})
     return client.request("GET" if verb == "get" else "DELETE", f"{base}/absent")
+
+
+async def test_modes(etcd_url: str) -> None:
+    """Soft lets everybody through with a warning, off without one; health needs no roles."""
+    etcd = EtcdClient([etcd_url])
+    source = StaticClusters([ClusterSpec("default", f"/test/{os.urandom(4).hex()}")])
+    clusters = Clusters(source, Surroundings(etcd, lambda: datetime.now(UTC), os.urandom, None))
+    try:
+        cluster = clusters.get("default")
+        assert cluster is not None
+        info = parse_info("GET", "/api/v1/secrets")
+        strict = await authorize("strict", ANONYMOUS, info, cluster)
+        soft = await authorize("soft", ANONYMOUS, info, cluster)
+        off = await authorize("off", ANONYMOUS, info, cluster)
+        assert (strict.allowed, strict.warning) == (False, "")
+        assert soft.allowed
+        assert 'User "system:anonymous" cannot list' in soft.warning
+        assert (off.allowed, off.warning) == (True, "")
+        assert (await authorize("strict", UserInfo("a", (MASTERS,)), info, cluster)).allowed
+        health = parse_info("GET", "/readyz")
+        assert (await authorize("strict", ANONYMOUS, health, cluster)).allowed
+    finally:
+        await clusters.close()
+        await etcd.close()
