@@ -135,7 +135,8 @@ class Model(RuleBasedStateMachine):
 def test_servers_and_model_agree(doors: list[ClusterDoor]) -> None:
     with doors[0].client() as first, doors[1].client() as second:
         run_state_machine_as_test(
-            lambda: Model([first, second]),  # type: ignore[arg-type] - a factory does
+            # a factory does as well as a class
+            lambda: Model([first, second]),  # type: ignore[arg-type]
             settings=settings(
                 max_examples=12,
                 stateful_step_count=20,
