@@ -119,7 +119,9 @@ class AccountTokens:
         claims = (await self.key()).verify(token)
         try:
             if issuer == _LEGACY_ISSUER:
-                return Verified(await self._legacy(token, claims), tuple(audiences))
+                # they name no audience, and are meant for this server alone
+                common = _common((self.issuer,), audiences or (self.issuer,))
+                return Verified(await self._legacy(token, claims), common)
             return await self._bound(claims, audiences)
         except (KeyError, TypeError, AttributeError):
             raise BadTokenError("claims of another shape") from None
@@ -128,11 +130,7 @@ class AccountTokens:
             raise BadTokenError("service account token has been invalidated") from None
 
     async def _bound(self, claims: Object, audiences: Sequence[str]) -> Verified:
-        wanted, meant = audiences or (self.issuer,), claims["aud"]
-        common = tuple(audience for audience in wanted if audience in meant)
-        if not common:
-            told = f"[{' '.join(meant)}] is invalid for the target audiences [{' '.join(wanted)}]"
-            raise BadTokenError(f"token audiences {told}")
+        common = _common(claims["aud"], audiences or (self.issuer,))
         now = self._now().timestamp()
         if now >= claims["exp"]:
             raise BadTokenError("service account token has expired")
@@ -167,6 +165,14 @@ class AccountTokens:
         meta = found["metadata"]
         if meta.get("uid") != claimed["uid"] or meta.get("deletionTimestamp"):
             raise BadTokenError("service account token has been invalidated")
+
+
+def _common(meant: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    common = tuple(audience for audience in wanted if audience in meant)
+    if not common:
+        told = f"[{' '.join(meant)}] is invalid for the target audiences [{' '.join(wanted)}]"
+        raise BadTokenError(f"token audiences {told}")
+    return common
 
 
 def _load(path: Path | None) -> SigningKey:

@@ -88,6 +88,9 @@ def test_a_token_in_a_secret(cluster: ClusterDoor, api: httpx.Client) -> None:
     token = base64.b64decode(found["data"]["token"]).decode()
     told = who(cluster, token).json()["status"]["userInfo"]
     assert told["username"] == "system:serviceaccount:default:robot"
+    asked = {"spec": {"token": token, "audiences": ["vault"]}}
+    review = api.post("/apis/authentication.k8s.io/v1/tokenreviews", json=asked).json()
+    assert "authenticated" not in review["status"], "it is for this server alone"
     secret(api, "second", "robot")
     second = base64.b64decode(populated(api, "second")["data"]["token"]).decode()
     api.delete("/api/v1/namespaces/default/secrets/legacy")
