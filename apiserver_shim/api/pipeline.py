@@ -21,6 +21,7 @@ from apiserver_shim.api.authorization import ALLOWED, authorize, forbidden
 from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo
 from apiserver_shim.api.status import Status, StatusError
 from apiserver_shim.clusters import DEFAULT_CLUSTER, Clusters
+from apiserver_shim.objects.errors import BadRequestError
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,9 @@ class Authentication:
                 if self._mode != "off":
                     raise StatusError(status.unauthorized()) from None
                 request.user = ANONYMOUS
+            if b"impersonate-user" in request.headers:
+                # not to be passed over: the answer would be about the wrong user's rights
+                raise BadRequestError("impersonation is not supported by this server")
         await self._app(scope, receive, send)
 
     async def _user(
