@@ -5,12 +5,14 @@ import csv
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from apiserver_shim.api.server import run, serve
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticClusters, StaticToken
+from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.etcd_auth import EtcdUser
 from apiserver_shim.storage.etcd_member import EtcdTls
@@ -41,6 +43,9 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         tokens=tokens,
         service_account_key=options.service_account_key_file,
         certificate_authority=options.root_ca_file,
+        version=replace(
+            options.kubernetes_version, unsafe_deletion=options.allow_unsafe_deletion or None
+        ),
     )
     etcd = etcd_client(options)
     app = create_app(
@@ -107,6 +112,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--root-ca-file", type=Path, help="what accounts are told to trust (PEM)")
     parser.add_argument("--encryption-provider-config", type=Path, metavar="FILE")
     parser.add_argument("--encryption-provider-config-automatic-reload", action="store_true")
+    parser.add_argument(
+        "--kubernetes-version",
+        type=KubernetesVersion.parse,
+        default=KubernetesVersion(),
+        metavar="1.N",
+        help="release to pass for (default: 1.32)",
+    )
+    parser.add_argument(
+        "--allow-unsafe-deletion",
+        action="store_true",
+        help="as feature gate AllowUnsafeMalformedObjectDeletion, which 1.37 sets by itself",
+    )
     parser.add_argument("--audit-log-path", type=Path, help="write audit.k8s.io/v1 lines here")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     return parser

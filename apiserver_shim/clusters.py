@@ -106,11 +106,19 @@ class ClusterEncryption:
     A real API server would not start. Here the other resources, and the other clusters, go on.
     """
 
-    def __init__(self, path: Path, shared: Surroundings, metrics: Metrics) -> None:
+    def __init__(
+        self, path: Path, shared: Surroundings, metrics: Metrics, version: KubernetesVersion
+    ) -> None:
         self._path = path
         self._live = LiveEncryption(
             path,
-            Runtime(shared.now, token_bytes=shared.token_bytes, metrics=metrics),
+            Runtime(
+                shared.now,
+                token_bytes=shared.token_bytes,
+                # a managed control plane would set the gate of KMS v1
+                version=replace(version, kms_v1=True),
+                metrics=metrics,
+            ),
             reload_interval=shared.reload_seconds,
         )
         self.transformers = self._live.transformers
@@ -175,7 +183,7 @@ class Cluster:
         self.closing = asyncio.Event()
         self.metrics = Metrics(spec.id)
         self._encryption = (
-            ClusterEncryption(spec.encryption_config, shared, self.metrics)
+            ClusterEncryption(spec.encryption_config, shared, self.metrics, spec.version)
             if spec.encryption_config
             else None
         )

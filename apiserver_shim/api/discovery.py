@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiserver_shim.groups import RBAC
+from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.objects.strategy import Strategy
 
@@ -42,11 +43,11 @@ _SUBRESOURCE_KINDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def version() -> Object:
+def version(of: KubernetesVersion) -> Object:
     return {
         "major": "1",
-        "minor": "32",
-        "gitVersion": GIT_VERSION,
+        "minor": str(of.minor),
+        "gitVersion": of.git_version,
         "gitCommit": "acksim",
         "gitTreeState": "clean",
         "buildDate": "2024-12-11T17:59:15Z",

@@ -89,7 +89,7 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
     """Return the routes in the order they are tried."""
     reading: dict[str, Handler] = {
         "/": _fixed(lambda _: discovery.root()),
-        "/version": _fixed(lambda _: discovery.version()),
+        "/version": _fixed(lambda r: discovery.version(r.cluster.spec.version)),
         "/api": _aggregated(aggregated.core, _core_versions),
         "/api/v1": _fixed(lambda _: discovery.core_resources()),
         "/apis": _aggregated(aggregated.groups, lambda _: discovery.groups()),

@@ -191,6 +191,21 @@ def test_one_bad_object_fails_the_whole_list_and_cannot_go(
         assert api.get(f"{SECRETS}/good").status_code == 200
 
 
+def test_an_older_release_says_so_in_livez(shim: Shim, plugin: ThirdPartyPlugin) -> None:
+    door = encrypted(shim, plugin, "v1", version=KubernetesVersion(28))
+    with door.client() as api:
+        assert api.get("/version").json()["gitVersion"] == "v1.28.0"
+        plugin.failure = DISABLED
+        assert create(api, "app1").status_code == 500
+        livez = api.get("/livez")
+        assert livez.status_code == 500
+        assert "[-]kms-providers failed: reason withheld" in livez.text
+    with encrypted(shim, plugin, "v1").client() as api:
+        assert create(api, "app1").status_code == 500
+        assert api.get("/readyz").status_code == 500
+        assert api.get("/livez").status_code == 200
+
+
 def test_unsafe_delete(shim: Shim, plugin: ThirdPartyPlugin) -> None:
     version = KubernetesVersion(32, unsafe_deletion=True)
     editor = StaticToken("editor-token", "editor")
