@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _PATIENCE_SECONDS = 30.0
 
+WARM_UP = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -43,7 +45,9 @@ class Target:
         return await asyncio.open_connection(self.host, self.port, ssl=self.tls)
 
 
-async def measure(target: Target, *, clients: int, seconds: float, warm_up: float = 0.3) -> Rate:
+async def measure(
+    target: Target, *, clients: int, seconds: float, warm_up: float = WARM_UP
+) -> Rate:
     """Runs for `warm_up` unmeasured seconds, then for `seconds`."""
     counter = iter(range(10**9))
     latencies: list[float] = []
