@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from apiserver_shim.storage import rbac_kinds, review_kinds
+from apiserver_shim.storage.times import micro_time, time
 from apiserver_shim.storage.wire import (
     Field,
     Message,
@@ -12,12 +13,10 @@ from apiserver_shim.storage.wire import (
     mapping,
     message,
     messages,
-    micro_time,
     octets,
     raw_json,
     text,
     texts,
-    time,
 )
 
 _OWNER = Message(

@@ -7,7 +7,6 @@ closures, built once a table: one writes a JSON value, one reads a decoded paylo
 
 import binascii
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,10 +14,8 @@ import orjson
 Write = Callable[[list[bytes], Any], None]
 Read = Callable[[dict[str, Any], Any], None]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 _SMALL = tuple(bytes([n]) for n in range(128))
-_VARINT, _I64, _LEN, _I32 = 0, 1, 2, 5
+_VARINT, _I64, LENGTH_DELIMITED, _I32 = 0, 1, 2, 5
 
 
 class Field(NamedTuple):
@@ -57,7 +54,7 @@ class Message:
                 tag, at = read_varint(data, at - 1)
             wire_type = tag & 7
             value: bytes | int
-            if wire_type == _LEN:
+            if wire_type == LENGTH_DELIMITED:
                 size, at = data[at], at + 1
                 if size > 127:
                     size, at = read_varint(data, at - 1)
@@ -117,7 +114,7 @@ def delimited(tag: bytes, data: bytes) -> bytes:
 
 def text(number: int, name: str, *, optional: bool = False) -> Field:
     """A string, written even when empty unless ``optional`` (a pointer upstream)."""
-    tag, empty = _tag(number, _LEN)
+    tag, empty = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         if value:
@@ -129,12 +126,12 @@ def text(number: int, name: str, *, optional: bool = False) -> Field:
         if value or optional:
             obj[name] = value.decode()
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def blank(number: int, name: str) -> Field:
     """A string that is always stored empty, whatever the object says."""
-    _, empty = _tag(number, _LEN)
+    _, empty = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], _value: Any) -> None:
         out.append(empty)
@@ -142,12 +139,12 @@ def blank(number: int, name: str) -> Field:
     def read(_obj: dict[str, Any], _value: bytes) -> None:
         return
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def integer(number: int, name: str, *, optional: bool = False) -> Field:
     """An int32 or int64, written even when zero unless ``optional``."""
-    tag, zero = _tag(number, _VARINT)
+    tag, zero = tag_of(number, _VARINT)
 
     def write(out: list[bytes], value: Any) -> None:
         if value:
@@ -164,7 +161,7 @@ def integer(number: int, name: str, *, optional: bool = False) -> Field:
 
 def boolean(number: int, name: str, *, optional: bool = True) -> Field:
     """A bool, by default a pointer upstream: written only when set."""
-    tag, false = _tag(number, _VARINT)
+    tag, false = tag_of(number, _VARINT)
 
     def write(out: list[bytes], value: Any) -> None:
         if value:
@@ -179,50 +176,9 @@ def boolean(number: int, name: str, *, optional: bool = True) -> Field:
     return Field(number << 3 | _VARINT, name, write, read)
 
 
-def time(number: int, name: str, *, optional: bool = False) -> Field:
-    """A metav1.Time, RFC 3339 in JSON; whole seconds. The zero time is an empty message."""
-    tag, empty = _tag(number, _LEN)
-
-    def write(out: list[bytes], value: Any) -> None:
-        if value:
-            out.append(delimited(tag, b"\x08" + varint(_seconds(value)) + b"\x10\x00"))
-        elif not optional:
-            out.append(empty)
-
-    def read(obj: dict[str, Any], value: bytes) -> None:
-        seconds = _TIME.decode(value).get("seconds")
-        if seconds is not None:
-            moment = _EPOCH + timedelta(seconds=seconds)
-            obj[name] = moment.isoformat()[:19] + "Z"
-
-    return Field(number << 3 | _LEN, name, write, read)
-
-
-def micro_time(number: int, name: str) -> Field:
-    """A metav1.MicroTime: as ``time``, to the microsecond."""
-    tag, empty = _tag(number, _LEN)
-
-    def write(out: list[bytes], value: Any) -> None:
-        if not value:
-            out.append(empty)
-            return
-        nanos = datetime.fromisoformat(value).microsecond * 1000
-        body = b"\x08" + varint(_seconds(value)) + b"\x10" + varint(nanos)
-        out.append(delimited(tag, body))
-
-    def read(obj: dict[str, Any], value: bytes) -> None:
-        decoded = _TIME.decode(value)
-        if "seconds" in decoded:
-            micros = decoded.get("nanos", 0) // 1000
-            moment = _EPOCH + timedelta(seconds=decoded["seconds"], microseconds=micros)
-            obj[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    return Field(number << 3 | _LEN, name, write, read)
-
-
 def message(number: int, name: str, of: Message, *, optional: bool = False) -> Field:
     """A nested message, written even when empty unless ``optional``."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
     empty = delimited(tag, of.encode({}))
 
     def write(out: list[bytes], value: Any) -> None:
@@ -234,12 +190,12 @@ def message(number: int, name: str, of: Message, *, optional: bool = False) -> F
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj[name] = of.decode(value)
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def messages(number: int, name: str, of: Message) -> Field:
     """A list of messages."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         out.extend(delimited(tag, of.encode(item)) for item in value or ())
@@ -247,12 +203,12 @@ def messages(number: int, name: str, of: Message) -> Field:
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj.setdefault(name, []).append(of.decode(value))
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def texts(number: int, name: str) -> Field:
     """A list of strings."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         out.extend(delimited(tag, item.encode()) for item in value or ())
@@ -260,12 +216,12 @@ def texts(number: int, name: str) -> Field:
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj.setdefault(name, []).append(value.decode())
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def text_list(number: int, name: str) -> Field:
     """A message around one list of strings, which is a bare list in JSON."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         out.append(delimited(tag, _ITEMS.encode({"items": value})))
@@ -273,12 +229,12 @@ def text_list(number: int, name: str) -> Field:
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj[name] = _ITEMS.decode(value).get("items", [])
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def mapping(number: int, name: str, value_field: Field) -> Field:
     """A map from string, entries sorted by key; ``value_field`` is number 2 of the entry."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
     entry = Message(text(1, "key"), value_field)
     write_value = value_field.write
 
@@ -294,12 +250,12 @@ def mapping(number: int, name: str, value_field: Field) -> Field:
         pair = entry.decode(value)
         obj.setdefault(name, {})[pair.get("key", "")] = pair.get("value", "")
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def octets(number: int, name: str) -> Field:
     """Bytes, base64 in JSON; null is left out, as a nil slice is upstream."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         if value is not None:
@@ -308,12 +264,12 @@ def octets(number: int, name: str) -> Field:
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj[name] = binascii.b2a_base64(value, newline=False).decode("ascii")
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def payload(number: int, name: str) -> Field:
     """Bytes that stay bytes: an encoded message of another type."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         out.append(delimited(tag, value or b""))
@@ -321,12 +277,12 @@ def payload(number: int, name: str) -> Field:
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj[name] = value
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
 def raw_json(number: int, name: str) -> Field:
     """A message whose field 1 holds JSON text (metav1.FieldsV1)."""
-    tag, _ = _tag(number, _LEN)
+    tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
         if value is not None:
@@ -336,19 +292,13 @@ def raw_json(number: int, name: str) -> Field:
         raw = _RAW.decode(value).get("raw")
         obj[name] = orjson.loads(raw) if raw else {}
 
-    return Field(number << 3 | _LEN, name, write, read)
+    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
-def _tag(number: int, wire_type: int) -> tuple[bytes, bytes]:
+def tag_of(number: int, wire_type: int) -> tuple[bytes, bytes]:
+    """Return a field's tag, and the whole field when it is empty."""
     tag = varint(number << 3 | wire_type)
     return tag, tag + b"\x00"
-
-
-def _seconds(value: str) -> int:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError(f"time without a zone: {value}")
-    return (moment - _EPOCH) // _SECOND
 
 
 def _from_base64(value: str) -> bytes:
@@ -360,6 +310,5 @@ def _from_base64(value: str) -> bytes:
         return binascii.a2b_base64(lines, strict_mode=True)
 
 
-_TIME = Message(integer(1, "seconds", optional=True), integer(2, "nanos", optional=True))
 _RAW = Message(payload(1, "raw"))
 _ITEMS = Message(texts(1, "items"))
