@@ -4,6 +4,8 @@ The control plane keeps the list, runs one KMS plugin an encrypted cluster, and 
 orders that the API server follows. It never touches a Secret.
 """
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from apiserver_shim.errors import StorageError
 from apiserver_shim.storage.etcd import EtcdClient
 from sim.account.database import Database, clusters
 from sim.ack.cluster import Cluster, ClusterError, KmsVersion
 from sim.ack.directory import ClusterDirectory, Orders
 from sim.ack.plugins import Plugins
+
+_NOTICED_SECONDS = 2.0
 
 
 class ClusterService:
@@ -36,6 +41,7 @@ class ClusterService:
         self._plugins = plugins
         self._etcd = etcd
         self._now = now
+        self._sweeps: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> None:
         """Takes up every cluster that an earlier run of this process left."""
@@ -112,12 +118,29 @@ class ClusterService:
         cluster = await self.get(cluster_id)
         self._directory.remove(cluster_id)
         await self._plugins.stop(cluster_id)
-        await self._etcd.delete_prefix(f"{cluster.etcd_prefix}/".encode())
+        await self._delete_objects(cluster)
         await self._database.run(
             lambda connection: connection.execute(
                 delete(clusters).where(clusters.c.id == cluster_id)
             )
         )
+
+    async def _delete_objects(self, cluster: Cluster) -> None:
+        """Once now, and once more when the API server must have noticed: it looks each second.
+
+        What its namespace task writes meanwhile, a default ServiceAccount say, goes then.
+        """
+        prefix = f"{cluster.etcd_prefix}/".encode()
+        await self._etcd.delete_prefix(prefix)
+
+        async def again() -> None:
+            await asyncio.sleep(_NOTICED_SECONDS)
+            with contextlib.suppress(StorageError):
+                await self._etcd.delete_prefix(prefix)
+
+        sweep = asyncio.create_task(again())
+        self._sweeps.add(sweep)
+        sweep.add_done_callback(self._sweeps.discard)
 
     async def _order(self, cluster: Cluster) -> None:
         """Plugin before API server: the socket answers when the first write needs it."""

@@ -4,6 +4,7 @@ import html
 import http.client
 import re
 import shlex
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -86,6 +87,10 @@ def test_a_deleted_cluster_leaves_nothing_in_etcd(acksim: World) -> None:
     prefix = cluster.facts["etcd_prefix"]
     assert read_prefix(acksim.facts.etcd, f"{prefix}/secrets/")
     cluster.delete()
-    assert read_prefix(acksim.facts.etcd, prefix) == []
+    assert read_prefix(acksim.facts.etcd, f"{prefix}/secrets/") == []
+    deadline = time.monotonic() + 10
+    while read_prefix(acksim.facts.etcd, prefix):  # what the API server wrote before it noticed
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     with pytest.raises(WorldError, match="ErrorClusterNotFound"):
         acksim.cluster(cluster.id)
