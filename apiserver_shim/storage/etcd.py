@@ -188,9 +188,16 @@ class EtcdClient:
         return Claimed(False, response.header.revision, found[0].version if found else 0)
 
     async def delete_prefix(self, prefix: bytes) -> None:
-        """Delete every key that begins with ``prefix``: a logical cluster's end."""
+        """Delete every key that begins with ``prefix``: a logical cluster's end.
+
+        Not in a transaction, which etcd before 3.5.7 refuses when its space is used up.
+        """
         everything = DeleteRangeRequest(key=prefix, range_end=prefix_end(prefix))
-        await self._txn(TxnRequest(success=(RequestOp(request_delete_range=everything),)))
+        member = self._member
+        try:
+            await self._call(member, member.delete_range, everything)
+        except grpc.aio.AioRpcError as error:
+            raise self._failed(member, error, 0) from None
 
     async def compact(self, revision: int) -> None:
         """Forget what is older than ``revision``."""

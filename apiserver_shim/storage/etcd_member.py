@@ -11,6 +11,8 @@ from apiserver_shim.storage.etcd_pb2 import (
     AuthenticateResponse,
     CompactionRequest,
     CompactionResponse,
+    DeleteRangeRequest,
+    DeleteRangeResponse,
     LeaseGrantRequest,
     LeaseGrantResponse,
     RangeRequest,
@@ -64,6 +66,11 @@ class Member:
         )
         self.txn = channel.unary_unary(
             "/etcdserverpb.KV/Txn", TxnRequest.SerializeToString, TxnResponse.FromString
+        )
+        self.delete_range = channel.unary_unary(
+            "/etcdserverpb.KV/DeleteRange",
+            DeleteRangeRequest.SerializeToString,
+            DeleteRangeResponse.FromString,
         )
         self.compact = channel.unary_unary(
             "/etcdserverpb.KV/Compact",

@@ -1,7 +1,6 @@
 """A real API server on a real etcd, behind real TLS, with several logical clusters in it."""
 
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -26,6 +25,7 @@ from apiserver_shim.api.server import make_server, run
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
+from sim import etcd_server
 
 ADMIN = StaticToken("admin-token", "admin", "admin-uid", ("system:masters",))
 NOBODY = StaticToken("nobody-token", "nobody")
@@ -44,9 +44,7 @@ def etcd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("ACKSIM_ETCD"):
         yield given
         return
-    binary = shutil.which("etcd")
-    if binary is None:
-        pytest.skip("no etcd on PATH")
+    binary = etcd_server.find().program
     home = tmp_path_factory.mktemp("etcd")
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     command = [
