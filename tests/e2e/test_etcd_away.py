@@ -38,10 +38,17 @@ def etcd_pid(launcher: Launcher) -> int:
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
+    # The signal takes its time to reach every thread.
+    while set(_output("ps", "-L", "-o", "state=", "-p", str(pid)).split()) != {"T"}:
+        time.sleep(0.01)
     try:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def read(cluster: ClusterUnderTest) -> None:
