@@ -24,8 +24,7 @@ from benchmarks import kms
 from benchmarks.load import Rate, Target, measure, once
 from benchmarks.moto import moto_server, moto_target
 from sim.kms import Kms, Signer
-from sim.launcher import ephemeral_world, temporary_data_dir
-from sim.settings import Ports, WorldSettings
+from sim.launcher import ephemeral_world
 from sim.world import World
 
 CLIENTS = (1, 32)
@@ -51,7 +50,7 @@ def main() -> int:
 
 def run(seconds: float, peers: str) -> dict[str, object]:
     starts = sorted(cold_start() for _ in range(3))
-    with ephemeral_world(_settings()) as (world, launcher), moto_server(peers) as moto_port:
+    with ephemeral_world() as (world, launcher), moto_server(peers) as moto_port:
         key_id = Kms.of_root(world.facts.endpoint).create_key()["KeyId"]
         rates: dict[str, dict[str, float]] = {}
         for clients in CLIENTS:
@@ -82,7 +81,7 @@ def run(seconds: float, peers: str) -> dict[str, object]:
 def cold_start() -> float:
     """Seconds from nothing to a Secret that is stored under KMS."""
     begin = time.perf_counter()
-    with ephemeral_world(_settings()) as (world, _):
+    with ephemeral_world() as (world, _):
         target = secret_target(world, world.cluster("default"), "create", 0)
         if asyncio.run(once(target)) != 201:
             raise SystemExit("the first Secret was refused")
@@ -153,10 +152,6 @@ def _client_tls(world: World, cluster_id: str) -> ssl.SSLContext:
         )
         context.load_cert_chain(pair)
     return context
-
-
-def _settings() -> WorldSettings:
-    return WorldSettings(data_dir=temporary_data_dir(), ports=Ports.free(), ephemeral=True)
 
 
 def _resident_mib(pid: int | None) -> float:

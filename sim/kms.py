@@ -1,19 +1,15 @@
 """A small synchronous KMS client for commands and tests: signed calls, as any client's."""
 
-import hashlib
 import http.client
 import json
-import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from apiserver_shim.kms_plugin.signature import authorization, canonical_query
+from apiserver_shim.kms_plugin.signature import canonical_query, signed_headers
 from kms_emulator.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
 
-_VERSION = "2016-01-20"
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _TIMEOUT_SECONDS = 15.0
 _PAGE_SIZE = 100
 
@@ -40,6 +36,7 @@ class Signer:
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
 
     @classmethod
     def of_root(cls) -> "Signer":
@@ -47,20 +44,7 @@ class Signer:
 
     def sign(self, host: str, action: str, parameters: dict[str, str]) -> SignedRequest:
         query = canonical_query(parameters)
-        headers = {
-            "host": host,
-            "x-acs-action": action,
-            "x-acs-version": _VERSION,
-            "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "x-acs-signature-nonce": secrets.token_hex(16),
-            "x-acs-content-sha256": _EMPTY_SHA256,
-        }
-        headers["authorization"] = authorization(
-            query,
-            headers,
-            access_key_id=self.access_key_id,
-            access_key_secret=self.access_key_secret,
-        )
+        headers = signed_headers(action, query, host=host, signed_at=datetime.now(UTC), key=self)
         return SignedRequest(query, headers)
 
 

@@ -17,7 +17,8 @@ from sim import etcd_server
 from sim.ack.pki import LocalAuthority
 from sim.layout import Layout
 from sim.listeners import Listener, PortTakenError, bind, free_port
-from sim.settings import LOOPBACK, WorldSettings, role_environment
+from sim.private_file import write_private
+from sim.settings import LOOPBACK, AuthMode, Ports, WorldSettings, role_environment
 from sim.supervisor import Child, ChildError, Supervisor, guarded, python_role
 from sim.world import Facts, World
 
@@ -95,8 +96,8 @@ class Launcher:
             self._wait(etcd_child, lambda: _answers(etcd[0] + "/health"))
         self._wait(emulator, lambda: _answers(facts.control + "/healthz"))
         self._wait(apiserver, world.kubernetes_ready)
-        _write_private(self._layout.facts, json.dumps(asdict(facts), indent=1))
-        _write_private(self._layout.kubeconfig, world.kubeconfig("default"))
+        write_private(self._layout.facts, json.dumps(asdict(facts), indent=1))
+        write_private(self._layout.kubeconfig, world.kubeconfig("default"))
         return world
 
     def _bind(self, name: str, port: int, setting: str) -> Listener:
@@ -126,9 +127,19 @@ class Launcher:
 
 
 @contextlib.contextmanager
-def ephemeral_world(settings: WorldSettings) -> Iterator[tuple[World, Launcher]]:
-    """A world in a temporary directory that is gone at the end."""
-    launcher = Launcher(settings)
+def ephemeral_world(
+    *, etcd: tuple[str, ...] = (), auth: AuthMode = "strict"
+) -> Iterator[tuple[World, Launcher]]:
+    """A world on free ports, in a temporary directory that is gone at the end."""
+    launcher = Launcher(
+        WorldSettings(
+            data_dir=temporary_data_dir(),
+            etcd=etcd,
+            auth=auth,
+            ports=Ports.free(),
+            ephemeral=True,
+        )
+    )
     try:
         yield launcher.start(), launcher
     finally:
@@ -174,12 +185,6 @@ def _client_host(host: str) -> str:
 
 def _with_scheme(endpoint: str) -> str:
     return endpoint if "://" in endpoint else f"http://{endpoint}"
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
 
 
 __all__ = [

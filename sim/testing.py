@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sim.etcd_view import read_one
 from sim.kms import Kms
 from sim.kubernetes_health import Readiness, readiness
-from sim.launcher import ephemeral_world, temporary_data_dir
-from sim.settings import Ports, WorldSettings
+from sim.launcher import ephemeral_world
+from sim.private_file import write_private
 from sim.world import World
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def session_world() -> Iterator[World]:
     """A world on free ports that forgets everything at the end."""
-    settings = WorldSettings(data_dir=temporary_data_dir(), ports=Ports.free(), ephemeral=True)
-    with ephemeral_world(settings) as (world, _):
+    with ephemeral_world() as (world, _):
         yield world
 
 
@@ -65,8 +64,7 @@ class ClusterUnderTest:
     def kubeconfig(self) -> Path:
         """A file for kubectl or any client."""
         path = Path(self._folder.name) / "kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(self.world.kubeconfig(self.id))
+        write_private(path, self.world.kubeconfig(self.id))
         return path
 
     @cached_property

@@ -3,7 +3,6 @@
 import json
 import os
 import ssl
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -60,11 +59,14 @@ class World:
         return cls(facts)
 
     @classmethod
-    def connect(cls, control: str) -> "World":
-        """The world whose control API is at `control`, seen from the containers' network."""
+    def connect(cls, control: str, folder: Path) -> "World":
+        """The world whose control API is at `control`, seen from the containers' network.
+
+        `folder` takes the certificate of its authority.
+        """
         there = json.loads(_get(control.rstrip("/") + "/_sim/addresses"))
         host = urlsplit(control).hostname
-        authority = Path(tempfile.mkdtemp(prefix="acksim-")) / "ca.crt"
+        authority = folder / "ca.crt"
         authority.write_text(there["ca"])
         facts = Facts(
             pid=0,

@@ -2,8 +2,6 @@
 
 import base64
 import binascii
-import hashlib
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,10 +12,8 @@ import orjson
 
 from apiserver_shim.errors import KmsError, KmsUnreachableError
 from apiserver_shim.kms_plugin.credentials import Credentials, CredentialsSource
-from apiserver_shim.kms_plugin.signature import authorization, canonical_query
+from apiserver_shim.kms_plugin.signature import canonical_query, signed_headers
 
-_VERSION = "2016-01-20"
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 # Refusals of the credentials themselves: a session that ended early, or an emulator started anew.
 _UNKNOWN_CREDENTIALS = ("InvalidSecurityToken.", "InvalidAccessKeyId.")
 
@@ -106,7 +102,9 @@ class KmsClient:
         self, action: str, parameters: Mapping[str, str], credentials: Credentials
     ) -> Mapping[str, Any]:
         query = canonical_query(parameters)
-        headers = self._signed_headers(action, query, credentials)
+        headers = signed_headers(
+            action, query, host=self._host, signed_at=self._signed_at(), key=credentials
+        )
         try:
             # Whoever calls the plugin sets the time limit, for the whole of its call.
             response = await self._http.post(f"{self._base}?{query}", headers=headers, timeout=None)
@@ -114,26 +112,6 @@ class KmsClient:
             cause = str(error) or type(error).__name__
             raise KmsUnreachableError("", f"no answer from {self._host}: {cause}") from None
         return _answer(response)
-
-    def _signed_headers(self, action: str, query: str, credentials: Credentials) -> dict[str, str]:
-        headers = {
-            "host": self._host,
-            "x-acs-action": action,
-            "x-acs-version": _VERSION,
-            "x-acs-date": self._signed_at().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "x-acs-signature-nonce": secrets.token_hex(16),
-            "x-acs-content-sha256": _EMPTY_SHA256,
-        }
-        if credentials.security_token:
-            headers["x-acs-accesskey-id"] = credentials.access_key_id
-            headers["x-acs-security-token"] = credentials.security_token
-        headers["authorization"] = authorization(
-            query,
-            headers,
-            access_key_id=credentials.access_key_id,
-            access_key_secret=credentials.access_key_secret,
-        )
-        return headers
 
 
 def _answer(response: httpx.Response) -> Mapping[str, Any]:

@@ -1,11 +1,27 @@
-"""Alibaba Cloud request signing, ACS3-HMAC-SHA256, as a pure function."""
+"""Alibaba Cloud request signing for KMS, ACS3-HMAC-SHA256."""
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
+_VERSION = "2016-01-20"
+_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+class AccessKey(Protocol):
+    """Whose signature it is; ``security_token`` is "" for a key that lasts."""
+
+    @property
+    def access_key_id(self) -> str: ...
+    @property
+    def access_key_secret(self) -> str: ...
+    @property
+    def security_token(self) -> str: ...
 
 
 def canonical_query(parameters: Mapping[str, str]) -> str:
@@ -34,6 +50,35 @@ def authorization(
         f"{_ALGORITHM} Credential={access_key_id},"
         f"SignedHeaders={signed_headers},Signature={signature}"
     )
+
+
+def signed_headers(
+    action: str,
+    query: str,
+    *,
+    host: str,
+    signed_at: datetime,
+    key: AccessKey,
+) -> dict[str, str]:
+    """Return all headers of a signed ``POST /?query`` without a body."""
+    headers = {
+        "host": host,
+        "x-acs-action": action,
+        "x-acs-version": _VERSION,
+        "x-acs-date": signed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "x-acs-signature-nonce": secrets.token_hex(16),
+        "x-acs-content-sha256": _EMPTY_SHA256,
+    }
+    if key.security_token:
+        headers["x-acs-accesskey-id"] = key.access_key_id
+        headers["x-acs-security-token"] = key.security_token
+    headers["authorization"] = authorization(
+        query,
+        headers,
+        access_key_id=key.access_key_id,
+        access_key_secret=key.access_key_secret,
+    )
+    return headers
 
 
 def _encode(text: str) -> str:

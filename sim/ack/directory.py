@@ -16,6 +16,7 @@ import yaml
 
 from apiserver_shim.clusters import ClusterSpec
 from sim.ack.pki import signing_key
+from sim.private_file import write_private
 
 _CLUSTER_ID = re.compile(r"default|c[0-9a-f]{32}")
 _KEY_FILE = "service-account.key"
@@ -50,10 +51,10 @@ class ClusterDirectory:
         folder.mkdir(mode=0o700, exist_ok=True)
         key = folder / _KEY_FILE
         if not key.exists():
-            _replace(key, signing_key().decode())
-        _replace(folder / "encryption.yaml", yaml.safe_dump(encryption_configuration(orders)))
+            write_private(key, signing_key())
+        write_private(folder / "encryption.yaml", yaml.safe_dump(encryption_configuration(orders)))
         spec = {"etcd_prefix": orders.etcd_prefix, "incarnation": orders.incarnation}
-        _replace(folder / "spec.json", json.dumps(spec))
+        write_private(folder / "spec.json", json.dumps(spec))
 
     def remove(self, cluster_id: str) -> None:
         shutil.rmtree(self._path / cluster_id, ignore_errors=True)
@@ -64,14 +65,13 @@ class ClusterDirectory:
         path = f"{self._path}/{cluster_id}/spec.json"
         try:
             status = os.stat(path)  # noqa: PTH116 - asked for each request; Path.stat is slower
+            stamp = (status.st_mtime_ns, status.st_ino)
+            known = self._specs.get(cluster_id)
+            if known is None or known[0] != stamp:
+                known = self._specs[cluster_id] = (stamp, self._read(cluster_id))
         except FileNotFoundError:
             self._specs.pop(cluster_id, None)
             return None
-        stamp = (status.st_mtime_ns, status.st_ino)
-        known = self._specs.get(cluster_id)
-        if known is None or known[0] != stamp:
-            known = (stamp, self._read(cluster_id))
-            self._specs[cluster_id] = known
         return known[1]
 
     def _read(self, cluster_id: str) -> ClusterSpec:
@@ -107,11 +107,3 @@ def encryption_configuration(orders: Orders) -> dict[str, object]:
         "kind": "EncryptionConfiguration",
         "resources": [{"resources": ["secrets"], "providers": providers}],
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)

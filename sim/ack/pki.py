@@ -5,7 +5,6 @@ cluster in OU, so that no other cluster accepts it. Keys are EC P-256, files 060
 """
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sim.private_file import write_private
 
 SERVER_NAMES = (
     "localhost",
@@ -77,8 +78,8 @@ class LocalAuthority:
             subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "acksim")])
             alternatives = x509.SubjectAlternativeName([_general_name(name) for name in wanted])
             pair = self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
-            _write_private(files.private_key, pair.private_key)
-            _write_private(files.certificate, pair.certificate + self.certificate_pem)
+            write_private(files.private_key, pair.private_key)
+            write_private(files.certificate, pair.certificate + self.certificate_pem)
         return files
 
     def client(self, user: str, groups: Sequence[str], cluster_id: str) -> KeyPair:
@@ -135,8 +136,8 @@ def _make_authority(certificate_path: Path, key_path: Path) -> None:
         .add_extension(_SIGNING_ONLY, critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write_private(key_path, _pem(key))
-    _write_private(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(key_path, _pem(key))
+    write_private(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 _SIGNING_ONLY = x509.KeyUsage(
@@ -180,11 +181,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)

@@ -7,17 +7,15 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from sim.cli.output import Paint, say, say_json
 from sim.cli.place import world_settings
 from sim.kms import Kms
-from sim.launcher import ephemeral_world, temporary_data_dir
+from sim.launcher import ephemeral_world
 from sim.scenarios.broken_key import Scene, new_password, tell
 from sim.scenarios.operator import operator
 from sim.scenarios.stage import PAUSE_SECONDS, ClaimFailedError, Stage
-from sim.settings import Ports
 from sim.world import World
 
 _WIDTH = 96
@@ -30,7 +28,10 @@ def demo(arguments: argparse.Namespace) -> int:
     stage = Stage(teller, pace=PAUSE_SECONDS if unhurried else 0)
     begin = time.monotonic()
     try:
-        with _world(arguments) as world, tempfile.TemporaryDirectory(prefix="acksim-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="acksim-") as folder,
+            _world(arguments, Path(folder)) as world,
+        ):
             tell(stage, _scene(stage, world, Path(folder)))
             world.move_clock(reset=True)
     except ClaimFailedError as error:
@@ -46,17 +47,12 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _world(arguments: argparse.Namespace) -> Iterator[World]:
+def _world(arguments: argparse.Namespace, folder: Path) -> Iterator[World]:
     if arguments.world:
-        yield World.connect(arguments.world)
+        yield World.connect(arguments.world, folder)
         return
-    settings = replace(
-        world_settings(arguments),
-        data_dir=temporary_data_dir(),
-        ports=Ports.free(),
-        ephemeral=True,
-    )
-    with ephemeral_world(settings) as (world, _):
+    chosen = world_settings(arguments)
+    with ephemeral_world(etcd=chosen.etcd, auth=chosen.auth) as (world, _):
         yield world
 
 

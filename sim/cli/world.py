@@ -28,8 +28,9 @@ def up(arguments: argparse.Namespace) -> int:
     settings = world_settings(arguments)
     if arguments.free_ports:
         settings = replace(settings, ports=Ports.free())
-    if arguments.ephemeral:
-        settings = replace(settings, ephemeral=True, data_dir=temporary_data_dir())
+    if arguments.ephemeral or arguments.ephemeral_dir:
+        place = Path(arguments.ephemeral_dir) if arguments.ephemeral_dir else temporary_data_dir()
+        settings = replace(settings, ephemeral=True, data_dir=place)
     if settings.seed is not None:
         _check_seed(settings.seed)
     if arguments.detach:
@@ -70,7 +71,8 @@ def _up_here(settings: WorldSettings) -> int:
 
 def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
     layout = Layout.of(settings.data_dir).make()
-    command = [sys.executable, "-m", "sim", "up", "--data-dir", str(layout.root)]
+    place = "--ephemeral-dir" if settings.ephemeral else "--data-dir"
+    command = [sys.executable, "-m", "sim", "up", place, str(layout.root)]
     if settings.etcd:
         command += ["--etcd", ",".join(settings.etcd)]
     command += ["--auth", settings.auth]
@@ -148,7 +150,8 @@ def down(arguments: argparse.Namespace) -> int:
         try:
             attached(arguments)
         except WorldError:
-            say("the world has ended; its data stays in " + world.facts.data_dir)
+            kept = f"its data stays in {world.facts.data_dir}"
+            say(f"the world has ended; {'nothing is left' if world.facts.ephemeral else kept}")
             return 0
         time.sleep(0.05)
     raise WorldError(f"the world (process {world.facts.pid}) does not end; see its logs")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sim.private_file import write_private
 from sim.settings import child_environment
 
 
@@ -30,8 +31,7 @@ class Operator(Protocol):
 def operator(kubeconfig: str, folder: Path) -> Operator:
     """An operator with this kubeconfig; `folder` takes its files and caches."""
     path = folder / "kubeconfig"
-    path.touch(mode=0o600)
-    path.write_text(kubeconfig)
+    write_private(path, kubeconfig)
     program = shutil.which("kubectl")
     return PythonOperator(path) if program is None else KubectlOperator(program, path, folder)
 

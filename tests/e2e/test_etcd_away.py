@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.client import ApiException
 
-from sim.launcher import Launcher, ephemeral_world, temporary_data_dir
-from sim.settings import Ports, WorldSettings
+from sim.launcher import Launcher, ephemeral_world
 from sim.testing import ClusterUnderTest
 from sim.world import World
 
@@ -19,8 +18,7 @@ from sim.world import World
 @pytest.fixture(scope="module")
 def own_world() -> Iterator[tuple[World, Launcher]]:
     """Not the session's: its etcd is mistreated."""
-    settings = WorldSettings(data_dir=temporary_data_dir(), ports=Ports.free(), ephemeral=True)
-    with ephemeral_world(settings) as (world, launcher):
+    with ephemeral_world() as (world, launcher):
         yield world, launcher
 
 

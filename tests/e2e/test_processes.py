@@ -101,6 +101,22 @@ def test_down_ends_it_and_keeps_its_data(place: Path) -> None:
     _output("down", "--data-dir", str(place))
 
 
+def test_a_detached_world_may_forget(tmp_path: Path) -> None:
+    """`--detach --ephemeral`: the welcome names the place, and `down` leaves nothing of it."""
+    welcome = subprocess.run(
+        acksim("up", "--detach", "--ephemeral", "--free-ports"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ).stdout
+    place = next(line.split()[1] for line in welcome.splitlines() if line.startswith("data "))
+    assert Path(place).is_dir()
+    assert "nothing is left" in _output("down", "--data-dir", place)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_second_world_in_the_same_place_is_refused(place: Path) -> None:
     parent = start(place)
     facts(place)
