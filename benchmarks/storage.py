@@ -21,12 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
-import grpc.aio
 import uvloop
 
-from apiserver_shim.encryption import kms_v1_pb2 as v1
-from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import TransformerSet
@@ -44,6 +40,7 @@ from apiserver_shim.storage.etcd_pb2 import (
     WatchRequest,
 )
 from apiserver_shim.storage.store import Key, Store
+from benchmarks.turning_plugin import turning_plugin
 from sim.etcd_server import command, find
 from sim.listeners import free_port
 
@@ -248,66 +245,6 @@ def real_etcd(directory: Path) -> Iterator[str]:
         process.wait()
 
 
-@contextmanager
-def plugin(directory: Path) -> Iterator[str]:
-    path = directory / "kms.sock"
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.storage", "--plugin", str(path)])
-    try:
-        while not path.exists():
-            time.sleep(0.02)
-        yield f"unix://{path}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-async def serve_plugin(path: str) -> None:
-    """Wrap by turning the bytes round."""
-
-    def method(request: Any, answer: Callable[[Any], Any]) -> Any:
-        async def handle(message: Any, _: Any) -> Any:
-            return answer(message)
-
-        return grpc.unary_unary_rpc_method_handler(
-            handle,
-            request_deserializer=request.FromString,
-            response_serializer=lambda response: response.SerializeToString(),
-        )
-
-    server = grpc.aio.server()
-    services = {
-        "v1beta1.KeyManagementService": {
-            "Version": method(v1.VersionRequest, lambda _: v1.VersionResponse(version="v1beta1")),
-            "Encrypt": method(
-                v1.EncryptRequest, lambda one: v1.EncryptResponse(cipher=one.plain[::-1])
-            ),
-            "Decrypt": method(
-                v1.DecryptRequest, lambda one: v1.DecryptResponse(plain=one.cipher[::-1])
-            ),
-        },
-        "v2.KeyManagementService": {
-            "Status": method(
-                v2.StatusRequest,
-                lambda _: v2.StatusResponse(version="v2", healthz="ok", key_id="key"),
-            ),
-            "Encrypt": method(
-                v2.EncryptRequest,
-                lambda one: v2.EncryptResponse(ciphertext=one.plaintext[::-1], key_id="key"),
-            ),
-            "Decrypt": method(
-                v2.DecryptRequest,
-                lambda one: v2.DecryptResponse(plaintext=one.ciphertext[::-1]),
-            ),
-        },
-    }
-    server.add_generic_rpc_handlers(
-        tuple(grpc.method_handlers_generic_handler(*service) for service in services.items())
-    )
-    server.add_insecure_port(f"unix:{path}")
-    await server.start()
-    await server.wait_for_termination()
-
-
 @asynccontextmanager
 async def transformers(
     provider: str, socket: str, directory: Path
@@ -369,15 +306,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.storage", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    parser.add_argument("--plugin", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.plugin:
-        with suppress(KeyboardInterrupt):
-            uvloop.run(serve_plugin(arguments.plugin))
-        return 0
     with tempfile.TemporaryDirectory(prefix="bench") as name:
         directory = Path(name)
-        with real_etcd(directory) as endpoint, plugin(directory) as socket:
+        with real_etcd(directory) as endpoint, turning_plugin(directory) as socket:
             results = uvloop.run(run(endpoint, socket, directory, arguments.seconds))
     print(json.dumps([asdict(one) for one in results]) if arguments.json else table(results))
     return 0
