@@ -40,7 +40,7 @@ def _add_story(commands: "Commands") -> None:
     demo.add_argument("--fast", action="store_true", help="no pauses for reading")
     demo.add_argument("--json", action="store_true", help="one JSON line a claim, for programs")
     demo.add_argument("--world", metavar="URL", help="use the world whose control API is there")
-    demo.add_argument("--etcd", metavar="URL,…", help="an etcd that runs already")
+    demo.add_argument("--etcd", metavar="URL,…", help="a running etcd; its /registry is taken")
     test = _command(commands, "test", "sim.cli.checkout:test", "the test-suite, in a checkout")
     test.epilog = "example: acksim test -k outage -x"
     test.set_defaults(passes_on=True)
@@ -53,7 +53,11 @@ def _add_world(commands: "Commands") -> None:
     up = _command(commands, "up", "sim.cli.world:up", "start a world that stays")
     up.epilog = "example: acksim up --detach && eval $(acksim env) && kubectl get secrets -A"
     _data_dir(up)
-    up.add_argument("--etcd", metavar="URL,…", help="an etcd that runs already (ACKSIM_ETCD)")
+    up.add_argument(
+        "--etcd",
+        metavar="URL,…",
+        help="a running etcd; its /registry is taken (ACKSIM_ETCD)",
+    )
     up.add_argument("--seed", metavar="FILE", help="keys and accounts to begin with (ACKSIM_SEED)")
     up.add_argument("--auth", choices=("off", "soft", "strict"), help="(ACKSIM_AUTH)")
     up.add_argument("--detach", action="store_true", help="return when the world is ready")

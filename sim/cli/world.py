@@ -223,7 +223,8 @@ def _env(world: World) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ROOT_ACCESS_KEY_SECRET,
         "ALIBABA_CLOUD_REGION_ID": DEFAULT_REGION,
         "KUBECONFIG": str(Layout.of(facts.data_dir).kubeconfig),
-        "ACKSIM_ETCD": ",".join(facts.etcd),
+        # As etcdctl reads it. ACKSIM_ETCD would make the next world use this one's etcd.
+        "ETCDCTL_ENDPOINTS": ",".join(facts.etcd),
         "ACKSIM_CA": facts.ca,
     }
 

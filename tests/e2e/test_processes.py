@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from sim.settings import SETTINGS
+
 START_SECONDS = 40
 
 
@@ -99,6 +101,23 @@ def test_down_ends_it_and_keeps_its_data(place: Path) -> None:
     again = json.loads(_output("kms", "list", "--json", "--data-dir", str(place)))
     assert [key["KeyId"] for key in first] == [key["KeyId"] for key in again]
     _output("down", "--data-dir", str(place))
+
+
+def test_what_env_prints_leads_no_later_world_astray(place: Path) -> None:
+    """A shell that took it may start another world, or the demo, beside or after this one."""
+    _output("up", "--detach", "--free-ports", "--data-dir", str(place))
+    printed = json.loads(_output("env", "--json", "--data-dir", str(place)))
+    _output("down", "--data-dir", str(place))
+    assert set(printed) & {row.name for row in SETTINGS} == set()
+    done = subprocess.run(
+        acksim("demo", "--json"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **printed},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_detached_world_may_forget(tmp_path: Path) -> None:

@@ -40,10 +40,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def etcd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real etcd: one that is given, or a throwaway one."""
-    if given := os.environ.get("ACKSIM_ETCD"):
-        yield given
-        return
+    """A real etcd, thrown away at the end."""
     binary = etcd_server.find().program
     home = tmp_path_factory.mktemp("etcd")
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
