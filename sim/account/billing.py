@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, cast, func, select
 
-from sim.account.database import Database, hosting, usage
+from sim.account.database import Database
 from sim.account.prices import Currency, Model, PriceList, price_list
+from sim.account.tables import hosting, usage
 
 
 @dataclass(frozen=True, slots=True)

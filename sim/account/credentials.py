@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from kms_emulator.ports import AccessKey, Caller, root_caller
-from sim.account.database import Database, access_keys, accounts, sts_sessions
+from sim.account.database import Database
+from sim.account.tables import access_keys, accounts, sts_sessions
 
 MANAGED_SECURITY_ROLE = "AliyunCSManagedSecurityRole"
 SESSION_LIFETIME = timedelta(hours=1)

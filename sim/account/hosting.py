@@ -17,7 +17,8 @@ from kms_emulator.keys import Key, KeyState, Scope
 from kms_emulator.price_class import hosting_class
 from kms_emulator.specs import INSTANCES
 from kms_emulator.store import KeyStore
-from sim.account.database import Database, hosting, meters
+from sim.account.database import Database
+from sim.account.tables import hosting, meters
 
 logger = logging.getLogger(__name__)
 

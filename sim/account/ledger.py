@@ -12,7 +12,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from kms_emulator.ports import CallRecord
-from sim.account.database import Database, events, usage
+from sim.account.database import Database
+from sim.account.tables import events, usage
 from sim.account.trail import EVENT_COLUMNS, event_row
 
 UsageKey = tuple[str, str, int, str, str, str, str]

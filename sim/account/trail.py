@@ -12,7 +12,8 @@ import orjson
 from sqlalchemy import Connection, select
 
 from kms_emulator.ports import Caller, CallRecord
-from sim.account.database import Database, events
+from sim.account.database import Database
+from sim.account.tables import events
 
 
 class Trail:

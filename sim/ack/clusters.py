@@ -16,7 +16,8 @@ from sqlalchemy import Connection, delete, select, update
 
 from apiserver_shim.errors import StorageError
 from apiserver_shim.storage.etcd import EtcdClient
-from sim.account.database import Database, clusters
+from sim.account.database import Database
+from sim.account.tables import clusters
 from sim.ack.cluster import Cluster, ClusterError, KmsVersion
 from sim.ack.directory import ClusterDirectory, Orders
 from sim.ack.plugins import Plugins

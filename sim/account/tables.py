@@ -1,0 +1,115 @@
+"""The account's tables.
+
+Those of one room stand with it and share `metadata`: `sim/account/ram/tables.py`, for one.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", String(16), nullable=False, index=True),
+    Column("secret", String(64), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+sts_sessions = Table(
+    "sts_sessions",
+    metadata,
+    Column("access_key_id", String(64), primary_key=True),
+    Column("account_id", String(16), nullable=False),
+    Column("secret", String(64), nullable=False),
+    Column("security_token", String(256), nullable=False),
+    Column("role_name", String(64), nullable=False),
+    Column("role_id", String(32), nullable=False),
+    Column("session_name", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column(
+        "sequence",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("account_id", String(16), nullable=False),
+    Column("time", Float, nullable=False),
+    Column("service", String(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("user_name", String(160), nullable=False),
+    Column("resource_name", String(256), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("events_by_account", "account_id", "time"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("account_id", String(16), primary_key=True),
+    Column("region", String(32), primary_key=True),
+    Column("hour", Integer, primary_key=True),
+    Column("item", String(32), primary_key=True),
+    Column("action", String(64), primary_key=True),
+    Column("caller", String(160), primary_key=True),
+    Column("key_id", String(64), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+)
+
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("id", String(33), primary_key=True),
+    Column("account_id", String(16), nullable=False, index=True),
+    Column("region", String(32), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("key_id", String(64), nullable=True),
+    Column("kms_version", String(2), nullable=False),
+    Column("incarnation", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+
+hosting = Table(
+    "hosting",
+    metadata,
+    Column("account_id", String(16), primary_key=True),
+    Column("region", String(32), primary_key=True),
+    Column("month", Integer, primary_key=True),  # 202601
+    Column("item", String(32), primary_key=True),
+    Column("key_id", String(64), primary_key=True),
+    Column("days", BigInteger, nullable=False),  # each of one key version
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("day", Integer, nullable=False),  # the first one not counted yet, as days since 1970
+)
