@@ -225,7 +225,7 @@ def profile(seconds: float) -> dict[str, float]:
     calls = next(
         count
         for (path, _, name), (_, count, *_) in loaded.items()
-        if name == "_render" and path.endswith("gateway/rpc.py")
+        if name == "_render" and path.endswith("gateway/pipeline.py")
     )
     spent: Counter[str] = Counter()
     for place, (_, _, own, _, _) in loaded.items():

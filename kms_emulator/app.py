@@ -20,11 +20,11 @@ from kms_emulator import openapi
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
 from kms_emulator.gateway.authorization import Permissions
 from kms_emulator.gateway.metrics import CONTENT_TYPE, CallMetrics
+from kms_emulator.gateway.pipeline import Gateway
 from kms_emulator.gateway.product import Product
-from kms_emulator.gateway.rpc import RpcGateway
 from kms_emulator.operations import kms_of, kms_product
 from kms_emulator.operations.kms import Kms
-from kms_emulator.ports import Authorizer, CallLog, Clock, Identify
+from kms_emulator.ports import Authorizer, CallLog, Clock, GoodStanding, Identify, Standing
 from kms_emulator.service.keys import Keys
 from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore
@@ -56,6 +56,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     authorizer: Authorizer,
     call_log: CallLog,
     now: Clock,
+    standing: Standing | None = None,
     products: Iterable[Product] = (),
 ) -> Emulator:
     """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
@@ -70,10 +71,12 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
             await catching_up
         await store.close()
 
-    gateway = RpcGateway(
+    gateway = Gateway(
         (kms_product(kms, limited=settings.limited), *products),
         # Who calls: signature, age, nonce, token.
         authenticator=Authenticator(identify, mode=settings.auth, now=now),
+        # Have they paid.
+        standing=standing or GoodStanding(),
         # May they: asked per resource, once the operation has found it.
         permissions=Permissions(authorizer, mode=settings.auth),
         # Written once per call, after the operation and before the answer.
@@ -97,7 +100,7 @@ class Emulator(FastAPI):
     `kms` is the domain itself, for what no signed call can ask for (`kms.rotation.rotate`).
     """
 
-    gateway: RpcGateway
+    gateway: Gateway
     kms: Kms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

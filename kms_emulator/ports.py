@@ -1,7 +1,8 @@
 """What the emulator asks of the world around it, with permissive defaults.
 
-Who calls (Identify), may they (Authorizer), who writes it down (CallLog), what time is it (Clock).
-Alone, the emulator has one root AccessKey, allows everything and keeps no log.
+Who calls (Identify), have they paid (Standing), may they (Authorizer), who writes it down
+(CallLog), what time is it (Clock). Alone, the emulator has one root AccessKey, allows everything
+and keeps no log.
 """
 
 from __future__ import annotations
@@ -110,6 +111,12 @@ class Authorizer(Protocol):
     ) -> Decision: ...
 
 
+class Standing(Protocol):
+    """Whether an account's debts let it use a product. Raises ApiError if they do not."""
+
+    async def check(self, account_id: str, product: str, action: str, /) -> None: ...
+
+
 class CallLog(Protocol):
     """Keeps a call. Returns only when the record would survive a killed process."""
 
@@ -155,6 +162,13 @@ class AllowEverything:
         context: Mapping[str, str],  # noqa: ARG002
     ) -> Decision:
         return Decision.ALLOW
+
+
+class GoodStanding:
+    """Standing for an emulator that sends no bills."""
+
+    async def check(self, account_id: str, product: str, action: str, /) -> None:
+        """Nobody owes anything."""
 
 
 class NullCallLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,6 +16,12 @@ from kms_emulator.ports import Access, Caller, Decision
 ServiceT = TypeVar("ServiceT")
 RequestT = TypeVar("RequestT", bound=BaseModel)
 SubjectT = TypeVar("SubjectT")
+
+Style = Literal["RPC", "ROA"]
+"""Whether a row is named by its Action, or by the method and path of the request."""
+
+Fields = dict[str, Any] | list[Any] | None
+"""What a call answers. RPC: an object, to which the gateway adds RequestId; ROA: the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,14 @@ class Found(Generic[SubjectT]):
     price_class: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an ROA operation lives: `PUT /clusters/{cluster_id}/kms`."""
+
+    method: str
+    path: str
+
+
 class Secret:
     """Marks a field of a request model (with Annotated) that no record may show."""
 
@@ -80,19 +94,22 @@ class Operation(Generic[ServiceT, RequestT, SubjectT]):
 
     `find` looks up what the call is about, then its resources are authorized for `ram_action`
     (None: open to every caller), then `run` answers the response fields without RequestId.
-    `billable` names the billing item of a success. Both functions raise ApiError.
+    `billable` names the billing item of a success. Both functions raise ApiError. `route` and
+    `success`, the HTTP status, are for products of the style ROA.
     """
 
     name: str
     request: type[RequestT]
     access: Access
     find: Callable[[ServiceT, Call, RequestT], Awaitable[Found[SubjectT]]]
-    run: Callable[[ServiceT, RequestT, SubjectT], Awaitable[dict[str, Any]]]
+    run: Callable[[ServiceT, RequestT, SubjectT], Awaitable[Fields]]
     ram_action: str | None
     billable: str | None = None
     built: bool = True
+    route: Route | None = None
+    success: int = 200
 
-    def parse(self, parameters: Mapping[str, str]) -> RequestT:
+    def parse(self, parameters: Mapping[str, Any]) -> RequestT:
         """Raises MissingParameterError or InvalidParameterError, naming the parameter."""
         try:
             return self.request.model_validate(parameters)
@@ -147,3 +164,4 @@ class Product:
     statuses: Mapping[str, int] = field(default_factory=dict)
     wording: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     throttle: Throttle | None = None
+    style: Style = "RPC"

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 import orjson
 
 from kms_emulator.errors import ApiError
-from kms_emulator.gateway.product import Product
+from kms_emulator.gateway.product import Fields, Product
 from kms_emulator.gateway.request import Send
 
 _JSON = b"application/json;charset=utf-8"
@@ -74,8 +74,24 @@ def success(fields: Mapping[str, Any], *, action: str, request_id: str, xml: boo
     return Answer(200, orjson.dumps(body))
 
 
-def failure(error: ApiError, *, status: int, host: str, request_id: str, xml: bool) -> Answer:
-    """The union of what the gateway and KMS document, so that every client finds its fields."""
+def plain_success(fields: Fields, *, status: int) -> Answer:
+    """An ROA answer: the body is all the operation's own."""
+    return Answer(status, b"" if fields is None else orjson.dumps(fields))
+
+
+def failure(
+    error: ApiError,
+    *,
+    status: int,
+    host: str,
+    request_id: str,
+    xml: bool,
+    both_cases: bool = False,
+) -> Answer:
+    """The union of what the gateway and KMS document, so that every client finds its fields.
+
+    `both_cases`: ROA services write the names small, and older clients read them large.
+    """
     body: dict[str, Any] = {
         "HttpStatus": status,
         "RequestId": request_id,
@@ -84,6 +100,9 @@ def failure(error: ApiError, *, status: int, host: str, request_id: str, xml: bo
         "Message": error.message,
         "Recommend": f"{_TROUBLESHOOT}?q={quote(error.code)}",
     }
+    if both_cases:
+        body |= {"code": error.code, "message": error.message}
+        body |= {"requestId": request_id, "status": status}
     if error.detail is not None:
         body["AccessDeniedDetail"] = dict(error.detail)
     if xml:

@@ -157,6 +157,9 @@ def _read_rpc(request: Request) -> Claim:
 def _read_roa(request: Request, rest: str) -> Claim:
     headers = request.headers
     access_key_id, _, signature = rest.partition(":")
+    digest = headers.get("content-md5")
+    if digest and digest != _content_md5(request.body):  # what is signed is the header alone
+        raise IncompleteSignatureError
     lines = [request.method]
     lines += [headers.get(n, "") for n in ("accept", "content-md5", "content-type", "date")]
     lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-acs-")]
@@ -174,6 +177,10 @@ def _read_roa(request: Request, rest: str) -> Claim:
         nonce=headers.get("x-acs-signature-nonce"),  # python-core sends none
         security_token=headers.get("x-acs-security-token"),
     )
+
+
+def _content_md5(body: bytes) -> str:
+    return b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def _sign_sha1(secret: str, *, string_to_sign: str, suffix: str) -> str:

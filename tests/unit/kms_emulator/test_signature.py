@@ -212,6 +212,12 @@ def test_a_changed_request_is_not_proven(name: str) -> None:
         assert not read_claim(altered).proven_by("testsecret")
 
 
+def test_an_roa_body_is_held_against_the_digest_that_was_signed() -> None:
+    for body in (b"x", b""):
+        with pytest.raises(IncompleteSignatureError):
+            read_claim(replace(VECTORS["D"], body=body))
+
+
 @pytest.mark.parametrize(
     "authorization",
     [

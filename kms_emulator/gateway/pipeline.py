@@ -1,4 +1,4 @@
-"""The RPC gateway: one ASGI application in front of every product's table of operations.
+"""The gateway: one ASGI application in front of every product's table of operations.
 
 A call is read, attributed, parsed, looked up, authorized, run, recorded once and answered, in this
 order. A call that cannot be attributed to an account is answered and not recorded: there is nobody
@@ -25,9 +25,23 @@ from kms_emulator.errors import (
 )
 from kms_emulator.gateway.authentication import Authenticator
 from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.dispatch import (
+    Address,
+    OperationTable,
+    as_text,
+    methods_of,
+    roa_parameters,
+)
 from kms_emulator.gateway.metrics import OK, UNKNOWN, CallMetrics
-from kms_emulator.gateway.product import Call, Found, Operation, Product
-from kms_emulator.gateway.rendering import Answer, failure, status_of, success, worded
+from kms_emulator.gateway.product import Call, Fields, Found, Product
+from kms_emulator.gateway.rendering import (
+    Answer,
+    failure,
+    plain_success,
+    status_of,
+    success,
+    worded,
+)
 from kms_emulator.gateway.request import (
     Receive,
     Request,
@@ -36,7 +50,7 @@ from kms_emulator.gateway.request import (
     headers_of,
     read_request,
 )
-from kms_emulator.ports import CallLog, CallRecord, Clock
+from kms_emulator.ports import CallLog, CallRecord, Clock, Standing
 from kms_emulator.regions import region_of
 
 logger = logging.getLogger(__name__)
@@ -46,58 +60,44 @@ _RECORDED_NAME = 128
 _RECORDED_VALUE = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """What a request asks for, resolved as far as it can be."""
-
-    version: str
-    action: str
-    product: Product | None = None
-    operation: Operation[Any, Any, Any] | None = None
-    recordable: frozenset[str] = frozenset()
-
-
 @dataclass(slots=True)
 class _Exchange:
     """One request on its way to an answer. `call` is set once it has an account to belong to."""
 
     request: Request
     request_id: str
-    parameters: Mapping[str, str]
-    address: _Address
+    parameters: Mapping[str, Any]
+    address: Address
     host: str
     call: Call | None = None
     found: Found[Any] | None = None
-    fields: Mapping[str, Any] | None = None
+    fields: Fields = None
     error: ApiError | None = None
 
     @property
     def status(self) -> int:
-        return status_of(self.error, self.address.product) if self.error else _OK
+        if self.error is not None:
+            return status_of(self.error, self.address.product)
+        return self.address.operation.success if self.address.operation else _OK
 
 
-class RpcGateway:
-    """ASGI application for RPC-style products."""
+class Gateway:
+    """ASGI application for products of both styles."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every port once
         self,
         products: Iterable[Product],
         *,
         authenticator: Authenticator,
+        standing: Standing,
         permissions: Permissions,
         call_log: CallLog,
         now: Clock,
         default_region: str,
     ) -> None:
-        self._products = {product.version: product for product in products}
-        self._addresses = {
-            (product.version, row.name): _Address(
-                product.version, row.name, product, row, row.recordable()
-            )
-            for product in self._products.values()
-            for row in product.operations
-        }
+        self._table = OperationTable(products)
         self._authenticator = authenticator
+        self._standing = standing
         self._permissions = permissions
         self._call_log = call_log
         self._now = now
@@ -128,8 +128,8 @@ class RpcGateway:
 
     async def _answer(self, request: Request, request_id: str) -> Answer:
         begin = perf_counter()
-        parameters = request.merged()
-        address = self._resolve(request, parameters)
+        parameters: Mapping[str, Any] = request.merged()
+        address = self._table.find(request, parameters)
         host = request.headers.get("host", "")
         exchange = _Exchange(request, request_id, parameters, address, host)
         try:
@@ -147,25 +147,10 @@ class RpcGateway:
         self.metrics.observe(action, code, perf_counter() - begin)
         return answer
 
-    def _resolve(self, request: Request, parameters: Mapping[str, str]) -> _Address:
-        headers = request.headers
-        if "authorization" in headers:
-            version = headers.get("x-acs-version") or parameters.get("Version", "")
-            action = headers.get("x-acs-action") or parameters.get("Action", "")
-        elif "Signature" in parameters:  # of this kind the parameters are signed, the headers not
-            version, action = parameters.get("Version", ""), parameters.get("Action", "")
-        else:
-            version = parameters.get("Version") or headers.get("x-acs-version", "")
-            action = parameters.get("Action") or headers.get("x-acs-action", "")
-        known = self._addresses.get((version, action))
-        return known or _Address(version, action, self._products.get(version))
-
     async def _perform(self, exchange: _Exchange) -> None:
         request, address = exchange.request, exchange.address
         caller = await self._authenticator.caller(request)
-        region = region_of(
-            exchange.host, exchange.parameters.get("RegionId"), default=self._default_region
-        )
+        region = region_of(exchange.host, _region_id(exchange), default=self._default_region)
         exchange.call = call = Call(
             request_id=exchange.request_id,
             time=self._now(),
@@ -175,17 +160,21 @@ class RpcGateway:
             host=exchange.host,
             user_agent=request.headers.get("user-agent", ""),
         )
-        if request.method not in {"GET", "POST"}:
+        product, operation = address.product, address.operation
+        if request.method not in methods_of(product):
             raise MethodUnsupportedError
-        if address.product is None:
+        if product is None:
             raise VersionUnknownError
-        if address.operation is None or request.path not in {"/", ""}:
+        if operation is None:
             raise ActionNotFoundError
         if region is None:
             raise RegionUnknownError
-        operation, service = address.operation, address.product.service
-        if address.product.throttle is not None:
-            address.product.throttle.take(caller.account_id, region, operation.name)
+        await self._standing.check(caller.account_id, product.name, operation.name)
+        if product.throttle is not None:
+            product.throttle.take(caller.account_id, region, operation.name)
+        if product.style == "ROA":
+            exchange.parameters = roa_parameters(request, address)
+        service = product.service
         parsed = operation.parse(exchange.parameters)
         exchange.found = found = await operation.find(service, call, parsed)
         if operation.ram_action is not None:
@@ -219,7 +208,7 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
         host=call.host[:_RECORDED_VALUE],
         # What is numbered (Tag.1.Key) is recordable by its first word.
         parameters={
-            name: value[:_RECORDED_VALUE]
+            name: as_text(value)[:_RECORDED_VALUE]
             for name, value in exchange.parameters.items()
             if name.partition(".")[0] in address.recordable
         },
@@ -234,16 +223,29 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
     )
 
 
+def _region_id(exchange: _Exchange) -> str | None:
+    named: str | None = exchange.parameters.get("RegionId")
+    if named is None and exchange.address.style == "ROA":
+        return exchange.request.headers.get("x-acs-region-id")
+    return named
+
+
 def _render(exchange: _Exchange) -> Answer:
-    xml = exchange.parameters.get("Format", "").upper() == "XML"
-    if exchange.error is not None or exchange.fields is None:
+    style = exchange.address.style
+    xml = style == "RPC" and exchange.parameters.get("Format", "").upper() == "XML"
+    if exchange.error is not None:
         return failure(
-            exchange.error or InternalFailureError(),
+            exchange.error,
             status=exchange.status,
             host=exchange.host,
             request_id=exchange.request_id,
             xml=xml,
+            both_cases=style == "ROA",
         )
+    if style == "ROA":
+        return plain_success(exchange.fields, status=exchange.status)
+    if not isinstance(exchange.fields, dict):
+        raise TypeError(f"{exchange.address.action} answered no object")
     return success(
         exchange.fields,
         action=exchange.address.action,
