@@ -50,13 +50,16 @@ class KmsClient:
         http: httpx.AsyncClient,
         credentials: CredentialsSource,
         *,
+        region: str | None = None,
         signed_at: Callable[[], datetime] = wall_clock,
     ) -> None:
+        """``region``: the one meant, for an endpoint whose host names none."""
         url = httpx.URL(endpoint)
         self._base = str(url.copy_with(raw_path=b"/", query=None))
         self._host = url.netloc.decode("ascii")
         self._http = http
         self._credentials = credentials
+        self._everywhere = {"RegionId": region} if region else {}
         self._signed_at = signed_at
 
     async def encrypt(self, key_id: str, plaintext: bytes) -> Encrypted:
@@ -101,7 +104,7 @@ class KmsClient:
     async def _send(
         self, action: str, parameters: Mapping[str, str], credentials: Credentials
     ) -> Mapping[str, Any]:
-        query = canonical_query(parameters)
+        query = canonical_query({**parameters, **self._everywhere})
         headers = signed_headers(
             action, query, host=self._host, signed_at=self._signed_at(), key=credentials
         )

@@ -28,7 +28,8 @@ class KmsPluginSettings:
     """Where to listen, which KMS and key to use, and as whom.
 
     ``credentials`` are given, or the credentials URI to fetch them from. ``timeout``, in seconds,
-    limits a KMS call whose caller set no shorter deadline.
+    limits a KMS call whose caller set no shorter deadline. ``region`` is the key's, for an endpoint
+    whose host names none.
     """
 
     socket: Path
@@ -37,6 +38,7 @@ class KmsPluginSettings:
     credentials: Credentials | str
     timeout: float = 10.0
     status_of_dead_key: StatusOfDeadKey = "error"
+    region: str | None = None
 
 
 class KmsPlugin:
@@ -69,7 +71,7 @@ class KmsPlugin:
             if isinstance(given, str)
             else StaticCredentials(given)
         )
-        kms = KmsClient(settings.endpoint, http, credentials)
+        kms = KmsClient(settings.endpoint, http, credentials, region=settings.region)
         v1 = ServiceV1(kms, key_id=settings.key_id, timeout=settings.timeout)
         v2 = ServiceV2(
             kms,

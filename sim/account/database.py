@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from kms_emulator.migration import Schema, bring_to_head
 from kms_emulator.sql_engine import open_engine
+from sim.account import cluster_tables  # noqa: F401 - so that its tables are in `metadata`
 from sim.account.tables import metadata
 
 T = TypeVar("T")

@@ -82,20 +82,6 @@ usage = Table(
     Column("calls", BigInteger, nullable=False),
 )
 
-clusters = Table(
-    "clusters",
-    metadata,
-    Column("id", String(33), primary_key=True),
-    Column("account_id", String(16), nullable=False, index=True),
-    Column("region", String(32), nullable=False),
-    Column("name", String(63), nullable=False),
-    Column("key_id", String(64), nullable=True),
-    Column("kms_version", String(2), nullable=False),
-    Column("incarnation", Integer, nullable=False),
-    Column("created", Float, nullable=False),
-)
-
-
 hosting = Table(
     "hosting",
     metadata,

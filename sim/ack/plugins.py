@@ -46,7 +46,7 @@ class Plugins:
         """The id of the cluster's key, asked of the KMS as the role; raises ClusterError."""
         uri = self._roles.uri(_grant(cluster))
         source = UriCredentials(uri, self._http, now=self._now)
-        kms = KmsClient(self._endpoint, self._http, source)
+        kms = KmsClient(self._endpoint, self._http, source, region=cluster.region)
         try:
             key = await kms.describe_key(cluster.key_id or "")
         except KmsError as error:
@@ -65,6 +65,7 @@ class Plugins:
             endpoint=self._endpoint,
             key_id=cluster.key_id,
             credentials=uri,
+            region=cluster.region,
         )
         plugin = KmsPlugin(settings, now=self._now, http=self._http)
         await plugin.start()

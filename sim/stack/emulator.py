@@ -31,6 +31,7 @@ from sim.ack.directory import ClusterDirectory
 from sim.ack.kubeconfig import ApiServerAddress, Kubeconfigs
 from sim.ack.pki import LocalAuthority
 from sim.ack.plugins import Plugins
+from sim.ack.store import ClusterStore
 from sim.clock import Clock
 from sim.control import Addresses, create_control
 from sim.kms import Kms
@@ -90,7 +91,7 @@ async def run_emulator(
         etcd = EtcdClient(list(settings.etcd))
         stack.push_async_callback(etcd.close)
         clusters = ClusterService(
-            database,
+            ClusterStore(database),
             directory=ClusterDirectory(layout.clusters),
             plugins=plugins,
             etcd=etcd,
