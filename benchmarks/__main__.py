@@ -10,19 +10,15 @@ import base64
 import json
 import os
 import platform
-import ssl
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
-
-from benchmarks import kms
+from benchmarks import apiserver, kms
 from benchmarks.load import Rate, Target, measure, once
 from benchmarks.moto import moto_server, moto_target
+from benchmarks.served import SecretRequests
 from sim.kms import Kms, Signer
 from sim.launcher import ephemeral_world
 from sim.world import World
@@ -36,8 +32,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--peers", required=True, help="the interpreter that has moto")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    parser.add_argument("what", nargs="?", choices=("kms",), help="the KMS alone, and closely")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "what", nargs="?", choices=("kms", "apiserver"), help="one part alone, and closely"
+    )
+    arguments, further = parser.parse_known_args()
+    if arguments.what == "apiserver":
+        return apiserver.main(arguments.seconds, further, as_json=arguments.json)
+    if further:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     if arguments.what == "kms":
         return kms.main(arguments.seconds, arguments.peers, as_json=arguments.json)
     results = run(arguments.seconds, arguments.peers)
@@ -111,47 +113,11 @@ def encrypt_target(world: World, key_id: str) -> Target:
 
 
 def secret_target(world: World, cluster: dict[str, str], verb: str, salt: int) -> Target:
-    """Creates new Secrets, or gets them in turn; 1 KiB of data each."""
-    address = urlsplit(world.facts.kubernetes)
-    base = f"{cluster['path']}/api/v1/namespaces/default/secrets"
-    data = base64.b64encode(os.urandom(1024)).decode()
-    host = f"Host: {address.netloc}\r\n"
-
-    def create(number: int) -> bytes:
-        body = json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": f"s{salt}-{number}"},
-                "data": {"a": data},
-            }
-        )
-        return (
-            f"POST {base} HTTP/1.1\r\n{host}Content-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
-
-    def get(number: int) -> bytes:
-        return f"GET {base}/s{salt}-{number % 100} HTTP/1.1\r\n{host}\r\n".encode()
-
-    tls = _client_tls(world, cluster["cluster_id"])
-    make = {"create": create, "get": get}[verb]
-    return Target(address.hostname or "", address.port or 0, make, tls)
-
-
-def _client_tls(world: World, cluster_id: str) -> ssl.SSLContext:
-    config = yaml.safe_load(world.kubeconfig(cluster_id))
-    user = config["users"][0]["user"]
-    context = ssl.create_default_context(cafile=world.facts.ca)
-    with tempfile.TemporaryDirectory() as folder:
-        pair = Path(folder) / "client.pem"
-        pair.touch(mode=0o600)
-        pair.write_bytes(
-            base64.b64decode(user["client-certificate-data"])
-            + base64.b64decode(user["client-key-data"])
-        )
-        context.load_cert_chain(pair)
-    return context
+    """Creates new Secrets, or gets them in turn."""
+    requests = SecretRequests(world, cluster)
+    if verb == "create":
+        return requests.target(lambda number: requests.create(f"s{salt}-{number}"))
+    return requests.target(lambda number: requests.get(f"s{salt}-{number % 100}"))
 
 
 def _resident_mib(pid: int | None) -> float:

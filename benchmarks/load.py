@@ -6,13 +6,14 @@ Raw asyncio streams, so that the client costs little beside the server that is m
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 _PATIENCE_SECONDS = 30.0
 
 WARM_UP = 0.3
+_BUFFER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Answer(NamedTuple):
 
     status: int
     last: bool
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Target:
     tls: ssl.SSLContext | None = None
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(self.host, self.port, ssl=self.tls)
+        return await asyncio.open_connection(self.host, self.port, ssl=self.tls, limit=_BUFFER)
 
 
 async def measure(
@@ -79,24 +81,53 @@ async def measure(
     )
 
 
+class Connection:
+    """One connection, kept open, with one request in flight."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, target: Target) -> "Connection":
+        return cls(*await target.connect())
+
+    async def ask(self, request: bytes) -> Answer:
+        self._writer.write(request)
+        return await _read_answer(self._reader)
+
+    async def follow(self, request: bytes) -> AsyncGenerator[bytes]:
+        """Yields the chunks of an answer that does not end, the first of them empty."""
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if head[9:12] != b"200":
+            raise SystemExit(f"the watch was refused: {head.decode()}")
+        yield b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            yield await self._reader.readexactly(size + 2)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
 async def once(target: Target) -> int:
     """Sends one request; returns its HTTP status."""
-    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls)
-    writer.write(target.request(0))
-    status = (await _read_answer(reader)).status
-    writer.close()
+    connection = await Connection.open(target)
+    status = (await connection.ask(target.request(0))).status
+    connection.close()
     return status
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     head = await reader.readuntil(b"\r\n\r\n")
     lowered = head.lower()
-    answer = Answer(int(head[9:12]), b"\r\nconnection: close" in lowered)
+    status, last = int(head[9:12]), b"\r\nconnection: close" in lowered
     at = lowered.find(b"content-length:")
     if at >= 0:
-        await reader.readexactly(int(lowered[at + 15 : lowered.index(b"\r\n", at)]))
-        return answer
+        size = int(lowered[at + 15 : lowered.index(b"\r\n", at)])
+        return Answer(status, last, await reader.readexactly(size))
+    parts = []
     while size := int(await reader.readuntil(b"\r\n"), 16):
-        await reader.readexactly(size + 2)
+        parts.append((await reader.readexactly(size + 2))[:-2])
     await reader.readexactly(2)
-    return answer
+    return Answer(status, last, b"".join(parts))
