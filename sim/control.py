@@ -51,6 +51,9 @@ class NewAccount(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": '{"name": "test"}'})
 
     name: str = Field(default="test", min_length=1, max_length=64)
+    authorized: bool = Field(
+        default=True, description="whether it has AliyunCSManagedSecurityRole from the first"
+    )
 
 
 class NewCluster(BaseModel):
@@ -150,7 +153,7 @@ def _add_world(
 
     @app.post("/_sim/accounts", status_code=201)
     async def new_account(account: NewAccount) -> dict[str, Any]:
-        return asdict(await credentials.new_account(account.name))
+        return asdict(await credentials.new_account(account.name, authorized=account.authorized))
 
 
 def _add_keys(app: FastAPI, kms: Kms) -> None:

@@ -92,9 +92,12 @@ class World:
         except (urllib.error.URLError, OSError):
             return False
 
-    def new_account(self, name: str = "test") -> dict[str, Any]:
-        """`{account_id, access_key_id, access_key_secret}` of a fresh account."""
-        return self._json("POST", "/_sim/accounts", {"name": name})
+    def new_account(self, name: str = "test", *, authorized: bool = True) -> dict[str, Any]:
+        """`{account_id, access_key_id, access_key_secret}` of a fresh account.
+
+        Only if `authorized` does it have the role by which Container Service uses its keys.
+        """
+        return self._json("POST", "/_sim/accounts", {"name": name, "authorized": authorized})
 
     def clusters(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._call("GET", "/_sim/clusters")

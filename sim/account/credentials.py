@@ -1,7 +1,7 @@
 """Accounts, their access keys and the STS sessions of their roles: the gateway's Identify.
 
 Role sessions expire by the simulated clock. A session that was forgotten after its expiry is
-unknown, as an access key that never was.
+unknown, as an access key that never was. What RAM changes of a user's key counts at the next call.
 """
 
 import secrets
@@ -14,9 +14,12 @@ from sqlalchemy import Connection, delete, select
 
 from kms_emulator.ports import AccessKey, Caller, root_caller
 from sim.account.database import Database
+from sim.account.ram.errors import RoleNotTrustingError
+from sim.account.ram.generations import Generations
+from sim.account.ram.roles import CONTAINER_SERVICE, authorize_container_service, get_role
+from sim.account.ram.tables import ram_users
 from sim.account.tables import access_keys, accounts, sts_sessions
 
-MANAGED_SECURITY_ROLE = "AliyunCSManagedSecurityRole"
 SESSION_LIFETIME = timedelta(hours=1)
 
 
@@ -39,32 +42,55 @@ class RoleSession:
     expiration: datetime
 
 
-class Credentials:
-    """Who an access key id belongs to. Found keys are kept in memory, being few and unchanging."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """`generation`: of the account, while which the key is what it is. None: for ever."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    key: AccessKey
+    generation: int | None
+
+
+class Credentials:
+    """Who an access key id belongs to. Keys that were found are kept in memory."""
+
+    def __init__(
+        self, database: Database, generations: Generations, now: Callable[[], datetime]
+    ) -> None:
         self._database = database
+        self._generations = generations
         self._now = now
-        self._known: dict[str, AccessKey] = {}
+        self._known: dict[str, _Known] = {}
 
     async def access_key(self, access_key_id: str) -> AccessKey | None:
         known = self._known.get(access_key_id)
-        if known is None:
-            known = await self._load(access_key_id)
-            if known is not None:
-                self._known[access_key_id] = known
-        return known
+        if known is not None and known.generation is None:
+            return known.key
+        if known is not None:
+            generation = await self._generations.current(known.key.caller.account_id)
+            if known.generation == generation:
+                return known.key
+        key = await self._load(access_key_id)
+        if key is None:
+            self._known.pop(access_key_id, None)
+            return None
+        return await self._keep(key)
 
-    async def ensure_account(self, root: RootKey, name: str) -> None:
-        """Makes the account and its root key unless they are there."""
-        created = self._now().timestamp()
+    async def ensure_account(self, root: RootKey, name: str, *, authorized: bool = True) -> None:
+        """Makes the account and its root key unless they are there.
+
+        A new one has the role by which Container Service uses its keys, if it is `authorized`.
+        """
+        now = self._now()
 
         def work(connection: Connection) -> None:
-            connection.execute(
+            made = connection.execute(
                 self._database.insert(accounts)
-                .values(id=root.account_id, name=name, created=created)
+                .values(id=root.account_id, name=name, created=now.timestamp())
                 .on_conflict_do_nothing()
-            )
+                .returning(accounts.c.id)
+            ).first()
+            if made is not None and authorized:
+                authorize_container_service(connection, root.account_id, now)
             connection.execute(
                 self._database.insert(access_keys)
                 .values(
@@ -72,24 +98,27 @@ class Credentials:
                     account_id=root.account_id,
                     secret=root.access_key_secret,
                     active=True,
-                    created=created,
+                    created=now.timestamp(),
                 )
                 .on_conflict_do_nothing()
             )
 
-        await self._database.run(work)
+        await self._generations.change(root.account_id, work)
 
-    async def new_account(self, name: str) -> RootKey:
-        """A fresh account of its own, with the access key of its owner."""
+    async def new_account(self, name: str, *, authorized: bool = True) -> RootKey:
+        """A fresh account of its own, with the access key of its owner; see ensure_account."""
         account_id = "1" + "".join(secrets.choice("0123456789") for _ in range(15))
         root = RootKey(account_id, "LTAI5t" + secrets.token_hex(9), secrets.token_hex(15))
-        await self.ensure_account(root, name)
+        await self.ensure_account(root, name, authorized=authorized)
         return root
 
     async def assume_service_role(
         self, account_id: str, role_name: str, session_name: str
     ) -> RoleSession:
-        """Temporary credentials for a service that the role trusts."""
+        """Temporary credentials for Container Service, which the role has to trust.
+
+        Raises RoleNotExistError, RoleNotTrustingError.
+        """
         created = self._now()
         session = RoleSession(
             "STS." + secrets.token_hex(12),
@@ -99,6 +128,9 @@ class Credentials:
         )
 
         def work(connection: Connection) -> None:
+            role = get_role(connection, account_id, role_name)
+            if not role.trusts_service(CONTAINER_SERVICE):
+                raise RoleNotTrustingError(role.arn)
             connection.execute(
                 delete(sts_sessions).where(sts_sessions.c.expires < created.timestamp() - 86400)
             )
@@ -108,8 +140,8 @@ class Credentials:
                     account_id=account_id,
                     secret=session.access_key_secret,
                     security_token=session.security_token,
-                    role_name=role_name,
-                    role_id=role_id(account_id, role_name),
+                    role_name=role.name,
+                    role_id=role.id,
                     session_name=session_name,
                     created=created.timestamp(),
                     expires=session.expiration.timestamp(),
@@ -120,41 +152,52 @@ class Credentials:
         self._forget_expired(created)
         return session
 
+    async def _keep(self, key: AccessKey) -> AccessKey | None:
+        """A user's key is read once more, for it may have changed before its account was known."""
+        if key.caller.kind != "ram-user":
+            self._known[key.access_key_id] = _Known(key, None)
+            return key
+        generation = await self._generations.current(key.caller.account_id)
+        current = await self._load(key.access_key_id)
+        if current is not None:
+            self._known[key.access_key_id] = _Known(current, generation)
+        return current
+
     def _forget_expired(self, moment: datetime) -> None:
         gone = [
-            name for name, key in self._known.items() if key.expires_at and key.expires_at < moment
+            name
+            for name, known in self._known.items()
+            if known.key.expires_at and known.key.expires_at < moment
         ]
         for name in gone:
             del self._known[name]
 
     async def _load(self, access_key_id: str) -> AccessKey | None:
-        table = sts_sessions if access_key_id.startswith("STS.") else access_keys
-        column = table.c.access_key_id if table is sts_sessions else table.c.id
-
-        def work(connection: Connection) -> Any:
-            return connection.execute(select(table).where(column == access_key_id)).first()
-
-        row = await self._database.run(work)
+        if access_key_id.startswith("STS."):
+            query: Any = select(sts_sessions).where(sts_sessions.c.access_key_id == access_key_id)
+        else:
+            owned = access_keys.outerjoin(ram_users, ram_users.c.id == access_keys.c.user_id)
+            columns = (access_keys, ram_users.c.name.label("user_name"))
+            query = select(*columns).select_from(owned).where(access_keys.c.id == access_key_id)
+        row = await self._database.run(lambda connection: connection.execute(query).first())
         if row is None:
             return None
-        return _session_key(row) if table is sts_sessions else _root_key(row)
+        return _session_key(row) if access_key_id.startswith("STS.") else _long_lived_key(row)
 
 
-def role_id(account_id: str, role_name: str) -> str:
-    """A stable role id: 18 digits that start with 3, as Alibaba Cloud's do."""
-    digest = sum(ord(character) * 31**index for index, character in enumerate(role_name))
-    return "3" + f"{(int(account_id) * 1_000_003 + digest) % 10**17:017d}"
-
-
-def _root_key(row: Any) -> AccessKey:
-    return AccessKey(
-        access_key_id=row.id,
-        secret=row.secret,
-        security_token=None,
-        expires_at=None,
-        active=row.active,
-        caller=root_caller(row.account_id, row.id),
-    )
+def _long_lived_key(row: Any) -> AccessKey:
+    if row.user_id is None:
+        caller = root_caller(row.account_id, row.id)
+    else:
+        caller = Caller(
+            account_id=row.account_id,
+            access_key_id=row.id,
+            kind="ram-user",
+            principal_id=row.user_id,
+            user_name=row.user_name,
+            arn=f"acs:ram::{row.account_id}:user/{row.user_name}",
+        )
+    return AccessKey(row.id, row.secret, caller, active=row.active)
 
 
 def _session_key(row: Any) -> AccessKey:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kms_emulator.migration import Schema, bring_to_head
 from kms_emulator.sql_engine import open_engine
 from sim.account import cluster_tables  # noqa: F401 - so that its tables are in `metadata`
+from sim.account.ram import tables as ram_tables  # noqa: F401 - likewise
 from sim.account.tables import metadata
 
 T = TypeVar("T")
@@ -37,6 +38,11 @@ class Database:
         self._engine = open_engine(location)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="account-database")
         bring_to_head(self._engine, SCHEMA)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may change what is in it."""
+        return self._engine.dialect.name != "sqlite"
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction; it is committed when this returns."""

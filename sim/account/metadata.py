@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from kms_emulator.errors import ApiError
 from sim.account.credentials import Credentials
 
 _PATH = "/credentials/"
@@ -43,7 +44,10 @@ class RoleCredentials:
         self._grants.pop(uri.rpartition("/")[2], None)
 
     async def read(self, token: str) -> dict[str, str] | None:
-        """The JSON document, or None for a token that stands for nothing."""
+        """The JSON document, or None for a token that stands for nothing.
+
+        Raises RoleNotExistError, RoleNotTrustingError.
+        """
         grant = self._grants.get(token)
         if grant is None:
             return None
@@ -63,7 +67,11 @@ def credentials_route(roles: RoleCredentials) -> Route:
     """`GET /credentials/<token>` on the Alibaba Cloud port."""
 
     async def credentials(request: Request) -> JSONResponse:
-        found = await roles.read(request.path_params["token"])
+        try:
+            found = await roles.read(request.path_params["token"])
+        except ApiError as error:
+            status = 404 if error.code == "EntityNotExist.Role" else 403
+            return JSONResponse({"Code": error.code, "Message": error.message}, status)
         if found is None:
             return JSONResponse({"Code": "EntityNotExist.Role"}, status_code=404)
         return JSONResponse(found)

@@ -34,6 +34,7 @@ access_keys = Table(
     Column("secret", String(64), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created", Float, nullable=False),
+    Column("user_id", String(18), nullable=True, index=True),  # None: the owner's
 )
 
 sts_sessions = Table(

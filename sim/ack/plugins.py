@@ -13,8 +13,8 @@ from apiserver_shim.kms_plugin.credentials import UriCredentials
 from apiserver_shim.kms_plugin.http import http_client
 from apiserver_shim.kms_plugin.kms_client import KmsClient
 from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
-from sim.account.credentials import MANAGED_SECURITY_ROLE
 from sim.account.metadata import Grant, RoleCredentials
+from sim.account.ram.roles import MANAGED_SECURITY_ROLE
 from sim.ack.cluster import Cluster, ClusterError
 from sim.layout import Layout
 

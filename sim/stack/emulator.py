@@ -14,7 +14,6 @@ from kms_emulator.ports import (
     ROOT_ACCESS_KEY_ID,
     ROOT_ACCESS_KEY_SECRET,
     ROOT_ACCOUNT_ID,
-    AllowEverything,
 )
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import KeyStore
@@ -24,6 +23,8 @@ from sim.account.database import Database
 from sim.account.hosting import Hosting
 from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
+from sim.account.ram.authorizer import RamAuthorizer
+from sim.account.ram.generations import Generations
 from sim.account.trail import Trail
 from sim.ack.clusters import ClusterService
 from sim.ack.default_cluster import ensure_default_cluster
@@ -67,7 +68,8 @@ async def run_emulator(
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.database or layout.database)
         stack.callback(database.close)
-        credentials = Credentials(database, clock.now)
+        generations = Generations(database)
+        credentials = Credentials(database, generations, clock.now)
         await credentials.ensure_account(ROOT, "root")
         store = open_store(settings.database or layout.kms)
         if settings.seed is not None:
@@ -79,7 +81,7 @@ async def run_emulator(
             ),
             store=store,
             identify=credentials,
-            authorizer=AllowEverything(),
+            authorizer=RamAuthorizer(database, generations),
             call_log=Ledger(database),
             now=clock.now,
         )

@@ -1,0 +1,1 @@
+"""RAM: who is in an account, and what they may do."""

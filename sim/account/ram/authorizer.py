@@ -1,0 +1,121 @@
+"""The gateway's Authorizer: what an account's users and roles may, by their policies."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from kms_emulator.ports import Caller, Decision
+from sim.account.database import Database
+from sim.account.ram.evaluation import NamedDocument, PolicySet, Rights, Verdict
+from sim.account.ram.generations import Generations
+from sim.account.ram.held_policies import EntityType, Holder, held_policies
+from sim.account.ram.tables import ram_groups, ram_memberships, ram_roles, ram_users
+
+logger = logging.getLogger(__name__)
+
+_OWNER = Verdict(Decision.ALLOW)
+_MOST_KEPT = 4096
+SessionPolicy = Callable[[str], Awaitable[str | None]]
+"""The policy that a session was given, by the session's access key id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    generation: int
+    rights: Rights
+
+
+class RamAuthorizer:
+    """Rights are kept, ready to be asked, for as long as the account's generation is the same."""
+
+    def __init__(
+        self,
+        database: Database,
+        generations: Generations,
+        *,
+        session_policy: SessionPolicy | None = None,
+    ) -> None:
+        self._database = database
+        self._generations = generations
+        self._session_policy = session_policy
+        self._kept: dict[str, _Kept] = {}
+
+    async def decide(
+        self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
+    ) -> Decision:
+        verdict = await self.verdict(caller, action, resource=resource, context=context)
+        if verdict.decision is not Decision.ALLOW:
+            logger.info("%s may not %s on %s: %s", caller.arn, action, resource, verdict)
+        return verdict.decision
+
+    async def verdict(
+        self, caller: Caller, action: str, *, resource: str, context: Mapping[str, str]
+    ) -> Verdict:
+        """The decision with the statement that made it. An account's owner may do everything."""
+        if caller.kind == "root-account":
+            return _OWNER
+        generation = await self._generations.current(caller.account_id)
+        kept = self._kept.get(caller.access_key_id)
+        if kept is None or kept.generation != generation:
+            kept = _Kept(generation, await self._load(caller))
+            self._keep(caller.access_key_id, kept)
+        return kept.rights.decide(action, resource, context)
+
+    def _keep(self, access_key_id: str, kept: _Kept) -> None:
+        if len(self._kept) >= _MOST_KEPT and access_key_id not in self._kept:
+            del self._kept[next(iter(self._kept))]  # the oldest: sessions come and go
+        self._kept[access_key_id] = kept
+
+    async def _load(self, caller: Caller) -> Rights:
+        entity: EntityType = "User" if caller.kind == "ram-user" else "Role"
+        entity_id, _, _ = caller.principal_id.partition(":")
+        identity = await self._database.run(
+            lambda connection: policies_of(connection, Holder(caller.account_id, entity, entity_id))
+        )
+        text = None
+        if entity == "Role" and self._session_policy is not None:
+            text = await self._session_policy(caller.access_key_id)
+        if not text:
+            return Rights(PolicySet(identity))
+        limit = NamedDocument("Session", "session policy", "v1", text, caller.user_name)
+        return Rights(PolicySet(identity), PolicySet((limit,)))
+
+
+def policies_of(connection: Connection, holder: Holder) -> list[NamedDocument]:
+    """Its own, and for a user those of its groups. Nothing for one that is gone."""
+    table = ram_users if holder.type == "User" else ram_roles
+    name = connection.scalar(
+        select(table.c.name).where(table.c.id == holder.id, table.c.account_id == holder.account_id)
+    )
+    if name is None:
+        return []
+    found = _documents(connection, holder, name)
+    if holder.type == "User":
+        for group_id, group in _groups_of(connection, holder.id):
+            found += _documents(connection, Holder(holder.account_id, "Group", group_id), group)
+    return found
+
+
+def _groups_of(connection: Connection, user_id: str) -> list[tuple[str, str]]:
+    query = (
+        select(ram_groups.c.id, ram_groups.c.name)
+        .join(ram_memberships, ram_memberships.c.group_id == ram_groups.c.id)
+        .where(ram_memberships.c.user_id == user_id)
+        .order_by(ram_groups.c.name_key)
+    )
+    return [(row.id, row.name) for row in connection.execute(query)]
+
+
+def _documents(connection: Connection, holder: Holder, name: str) -> list[NamedDocument]:
+    return [
+        NamedDocument(
+            held.policy.type,
+            held.policy.name,
+            f"v{held.policy.default_version}",
+            held.policy.document,
+            f"{holder.type.lower()} {name}",
+        )
+        for held in held_policies(connection, holder)
+    ]
