@@ -60,7 +60,8 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     products: Iterable[Product] = (),
 ) -> Emulator:
     """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
-    kms = kms_of(store, now=now, limited=settings.limited)
+    standing = standing or GoodStanding()
+    kms = kms_of(store, now=now, limited=settings.limited, standing=standing)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +77,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         # Who calls: signature, age, nonce, token.
         authenticator=Authenticator(identify, mode=settings.auth, now=now),
         # Have they paid.
-        standing=standing or GoodStanding(),
+        standing=standing,
         # May they: asked per resource, once the operation has found it.
         permissions=Permissions(authorizer, mode=settings.auth),
         # Written once per call, after the operation and before the answer.

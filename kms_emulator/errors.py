@@ -174,6 +174,11 @@ class SecurityTokenExpiredError(ApiError):
     message = "Specified SecurityToken is expired."
 
 
+class InDebtOverdueError(ApiError):
+    code = "Forbidden.InDebtOverdue"
+    message = "Current user is indebted Overdue."
+
+
 class NoPermissionError(ApiError):
     code = "NoPermission"
     message = "You are not authorized to do this action. You should be authorized by RAM."

@@ -116,6 +116,9 @@ class Standing(Protocol):
 
     async def check(self, account_id: str, product: str, action: str, /) -> None: ...
 
+    async def overdue(self, account_id: str, /) -> bool:
+        """Whether a bill is not paid, be there consequences yet or not."""
+
 
 class CallLog(Protocol):
     """Keeps a call. Returns only when the record would survive a killed process."""
@@ -169,6 +172,9 @@ class GoodStanding:
 
     async def check(self, account_id: str, product: str, action: str, /) -> None:
         """Nobody owes anything."""
+
+    async def overdue(self, account_id: str, /) -> bool:  # noqa: ARG002 - the protocol's shape
+        return False
 
 
 class NullCallLog:

@@ -18,15 +18,17 @@ from kms_emulator.keys import Scope
 from kms_emulator.operations.kms import Kms
 from kms_emulator.ports import ROOT_ACCOUNT_ID
 from sim import VERSION
-from sim.account.billing import Billing
+from sim.account.billing.balances import OPENING_CASH, Balances, Terms, amount_of
+from sim.account.billing.closing import Closing
+from sim.account.billing.costs import Billing
+from sim.account.billing.prices import Currency, Model
 from sim.account.credentials import Credentials
-from sim.account.hosting import Hosting
-from sim.account.prices import Currency, Model, PriceUnknownError
 from sim.account.trail import Trail
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
 from sim.clock import Clock, ClockError, parse_duration
+from sim.control_bills import add_bills
 from sim.control_page import page
 from sim.settings import DEFAULT_REGION, LOOPBACK, WorldSettings
 
@@ -54,6 +56,9 @@ class NewAccount(BaseModel):
     authorized: bool = Field(
         default=True, description="whether it has AliyunCSManagedSecurityRole from the first"
     )
+    cash: str = Field(default=str(OPENING_CASH), max_length=32)
+    model: Model = "classic"
+    currency: Currency = "USD"
 
 
 class NewCluster(BaseModel):
@@ -98,7 +103,8 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     *,
     clock: Clock,
     kms: Kms,
-    hosting: Hosting,
+    closing: Closing,
+    balances: Balances,
     credentials: Credentials,
     clusters: ClusterService,
     kubeconfigs: Kubeconfigs,
@@ -113,17 +119,16 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     app.exception_handler(ClusterError)(_cluster_error)
     app.exception_handler(ClockError)(_clock_error)
     app.exception_handler(ApiError)(_kms_error)
-    app.exception_handler(PriceUnknownError)(_price_error)
-    _add_world(app, clock, hosting, credentials, addresses)
+    _add_world(app, clock, closing, addresses)
+    _add_accounts(app, credentials, balances)
     _add_keys(app, kms)
     _add_clusters(app, clusters, kubeconfigs)
-    _add_records(app, trail, billing)
+    _add_records(app, trail)
+    add_bills(app, closing, balances, billing)
     return app
 
 
-def _add_world(
-    app: FastAPI, clock: Clock, hosting: Hosting, credentials: Credentials, addresses: Addresses
-) -> None:
+def _add_world(app: FastAPI, clock: Clock, closing: Closing, addresses: Addresses) -> None:
     @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> str:
         return "ok"
@@ -148,12 +153,18 @@ def _add_world(
             clock.freeze()
         if move.advance is not None:
             clock.advance(parse_duration(move.advance))
-        await hosting.settle()  # before anyone changes what was kept on the days gone by
+        await closing.settle()  # before anyone changes what was kept on the days gone by
         return await show_clock()
 
+
+def _add_accounts(app: FastAPI, credentials: Credentials, balances: Balances) -> None:
     @app.post("/_sim/accounts", status_code=201)
     async def new_account(account: NewAccount) -> dict[str, Any]:
-        return asdict(await credentials.new_account(account.name, authorized=account.authorized))
+        terms = Terms(account.model, account.currency, amount_of(account.cash))
+        terms.check()
+        root = await credentials.new_account(account.name, authorized=account.authorized)
+        await balances.open(root.account_id, terms)
+        return asdict(root)
 
 
 def _add_keys(app: FastAPI, kms: Kms) -> None:
@@ -197,7 +208,7 @@ def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfi
         return kubeconfigs.of_admin(await clusters.get(cluster_id), private=private)
 
 
-def _add_records(app: FastAPI, trail: Trail, billing: Billing) -> None:
+def _add_records(app: FastAPI, trail: Trail) -> None:
     @app.get("/_sim/trail")
     async def lookup_events(
         account_id: str = ROOT_ACCOUNT_ID,
@@ -206,18 +217,6 @@ def _add_records(app: FastAPI, trail: Trail, billing: Billing) -> None:
         limit: int = Query(default=50, ge=1, le=1000),
     ) -> list[dict[str, Any]]:
         return await trail.lookup(account_id, name=name, resource=resource, limit=limit)
-
-    @app.get("/_sim/bill")
-    async def show_bill(
-        account_id: str = ROOT_ACCOUNT_ID, model: Model = "classic", currency: Currency = "USD"
-    ) -> dict[str, Any]:
-        return (await billing.bill(account_id, model=model, currency=currency)).as_json()
-
-    @app.get("/_sim/usage")
-    async def show_usage(
-        account_id: str = ROOT_ACCOUNT_ID, since_hour: int = Query(default=0, ge=0, le=2**31)
-    ) -> list[dict[str, Any]]:
-        return [asdict(row) for row in await billing.usage(account_id, since_hour=since_hour)]
 
 
 def _cluster_json(cluster: Cluster) -> dict[str, Any]:
@@ -242,10 +241,6 @@ async def _cluster_error(_request: Request, error: ClusterError) -> JSONResponse
 
 async def _kms_error(_request: Request, error: ApiError) -> JSONResponse:
     return JSONResponse({"code": error.code, "message": error.message}, status_code=400)
-
-
-async def _price_error(_request: Request, error: PriceUnknownError) -> JSONResponse:
-    return JSONResponse({"code": "PriceUnknown", "message": str(error)}, status_code=400)
 
 
 async def _clock_error(_request: Request, error: ClockError) -> JSONResponse:

@@ -25,6 +25,7 @@ _TROUBLESHOOT = "https://api.alibabacloud.com/troubleshoot"
 _BAD_REQUEST = 400
 
 _STATUSES: Mapping[str, int] = {
+    "Forbidden.InDebtOverdue": 403,
     "InternalFailure": 500,
     "InvalidAccessKeyId.NotFound": 404,
     "InvalidAction.NotFound": 404,

@@ -25,7 +25,7 @@ from kms_emulator.operations import (
 )
 from kms_emulator.operations.kms import Kms, Row
 from kms_emulator.operations.quotas import quotas
-from kms_emulator.ports import Clock
+from kms_emulator.ports import Clock, GoodStanding, Standing
 from kms_emulator.service.aliases import Aliases
 from kms_emulator.service.asymmetric_operations import AsymmetricOperations
 from kms_emulator.service.crypto_operations import CryptoOperations
@@ -85,6 +85,7 @@ def kms_of(
     now: Clock,
     token_bytes: Callable[[int], bytes] = system_token_bytes,
     limited: bool = False,
+    standing: Standing | None = None,
 ) -> Kms:
     """The domain over a store; `limited` to what an account may have."""
     limits = ResourceLimits(store, enforced=limited)
@@ -97,6 +98,7 @@ def kms_of(
         crypto=CryptoOperations(token_bytes=token_bytes),
         asymmetric=AsymmetricOperations(),
         aliases=Aliases(store, all_keys, limits),
+        standing=standing or GoodStanding(),
     )
 
 

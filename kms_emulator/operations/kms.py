@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from kms_emulator.errors import DryRunError, NotBuiltError
 from kms_emulator.gateway.product import Call, Found, Operation, Resource
 from kms_emulator.keys import Alias, Key, Scope
-from kms_emulator.ports import Access
+from kms_emulator.ports import Access, Standing
 from kms_emulator.price_class import call_class
 from kms_emulator.schemas.fields import KeyPageRequest, KeyRequest
 from kms_emulator.schemas.policies import key_policy
@@ -43,6 +43,7 @@ class Kms:
     crypto: CryptoOperations
     asymmetric: AsymmetricOperations
     aliases: Aliases
+    standing: Standing
 
 
 Row = Operation[Kms, Any, Any]

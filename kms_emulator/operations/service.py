@@ -38,10 +38,15 @@ async def describe_regions(_kms: Kms, _request: NoParameters, _nothing: None) ->
     return {"Regions": {"Region": [{"RegionId": region} for region in REGIONS]}}
 
 
+async def find_service_of_account(_kms: Kms, call: Call, _request: NoParameters) -> Found[str]:
+    return Found(call.caller.account_id, (Resource(_arn(call, "*"), _SERVICE_TYPE, ""),))
+
+
 async def describe_account_kms_status(
-    _kms: Kms, _request: NoParameters, _nothing: None
+    kms: Kms, _request: NoParameters, account_id: str
 ) -> dict[str, Any]:
-    return {"AccountStatus": "Enabled"}
+    in_debt = await kms.standing.overdue(account_id)
+    return {"AccountStatus": "InDebt" if in_debt else "Enabled"}
 
 
 async def open_kms_service(_kms: Kms, _request: NoParameters, _nothing: None) -> dict[str, Any]:
@@ -65,7 +70,7 @@ ROWS: tuple[Row, ...] = (
     ),
     row(
         NoParameters,
-        find_service,
+        find_service_of_account,
         describe_account_kms_status,
         name="DescribeAccountKmsStatus",
         access="Read",

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kms_emulator.migration import Schema, bring_to_head
 from kms_emulator.sql_engine import open_engine
 from sim.account import cluster_tables  # noqa: F401 - so that its tables are in `metadata`
+from sim.account.billing import tables as billing_tables  # noqa: F401 - likewise
 from sim.account.ram import tables as ram_tables  # noqa: F401 - likewise
 from sim.account.tables import metadata
 

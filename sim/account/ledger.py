@@ -6,7 +6,7 @@ the trail and the bill hold at least what any client has seen acknowledged.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -16,26 +16,29 @@ from sim.account.database import Database
 from sim.account.tables import events, usage
 from sim.account.trail import EVENT_COLUMNS, event_row
 
-UsageKey = tuple[str, str, int, str, str, str, str]
+ClusterOf = Callable[[str], str]
+UsageKey = tuple[str, str, int, str, str, str, str, str]
 
-_USAGE_COLUMNS = ("account_id", "region", "hour", "item", "action", "caller", "key_id")
+USAGE_KEY = ("account_id", "region", "hour", "item", "action", "caller", "key_id", "cluster_id")
 
 
 class Ledger:
     """The CallLog of the account, with group commit."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, cluster_of: ClusterOf = lambda _: "") -> None:
+        """`cluster_of` tells for which cluster a temporary access key was issued, if for one."""
         self._database = database
+        self._cluster_of = cluster_of
         self._pending: list[tuple[CallRecord, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._add_events = database.prepared(events.insert().inline(), EVENT_COLUMNS)
         add_usage = database.insert(usage)
         self._add_usage = database.prepared(
             add_usage.on_conflict_do_update(
-                index_elements=list(_USAGE_COLUMNS),
+                index_elements=list(USAGE_KEY),
                 set_={"calls": usage.c.calls + add_usage.excluded.calls},
             ),
-            (*_USAGE_COLUMNS, "calls"),
+            (*USAGE_KEY, "calls"),
         )
 
     async def record(self, call: CallRecord) -> None:
@@ -65,21 +68,21 @@ class Ledger:
     def _write(self, calls: Sequence[CallRecord], connection: Connection) -> None:
         rows = [event_row(call) for call in calls]
         connection.exec_driver_sql(self._add_events, rows)
-        counts = Counter(_usage_key(call) for call in calls if call.billable is not None)
+        counts = Counter(self._usage_key(call) for call in calls if call.billable is not None)
         if not counts:
             return
         # In one order in every process, so that no two of them wait for each other.
         sums = [(*key, calls) for key, calls in sorted(counts.items())]
         connection.exec_driver_sql(self._add_usage, sums)
 
-
-def _usage_key(call: CallRecord) -> UsageKey:
-    return (
-        call.caller.account_id,
-        call.region,
-        int(call.time.timestamp()) // 3600,
-        call.price_class or call.billable or "",
-        call.action,
-        call.caller.user_name,
-        call.key_id or "",
-    )
+    def _usage_key(self, call: CallRecord) -> UsageKey:
+        return (
+            call.caller.account_id,
+            call.region,
+            int(call.time.timestamp()) // 3600,
+            call.price_class or call.billable or "",
+            call.action,
+            call.caller.user_name,
+            call.key_id or "",
+            self._cluster_of(call.caller.access_key_id),
+        )

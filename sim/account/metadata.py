@@ -5,6 +5,7 @@ A path holds an unguessable token; it is handed to the one program that it was m
 """
 
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,15 +16,17 @@ from kms_emulator.errors import ApiError
 from sim.account.credentials import Credentials
 
 _PATH = "/credentials/"
+_REMEMBERED_KEYS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Which role of which account a token stands for."""
+    """Which role of which account a token stands for, and for which cluster it is used."""
 
     account_id: str
     role_name: str
     session_name: str
+    cluster_id: str = ""
 
 
 class RoleCredentials:
@@ -33,6 +36,11 @@ class RoleCredentials:
         self._credentials = credentials
         self._endpoint = endpoint
         self._grants: dict[str, Grant] = {}
+        self._issued = Issued()
+
+    def cluster_of(self, access_key_id: str) -> str:
+        """The cluster that a temporary access key was issued for; empty if for none."""
+        return self._issued.cluster_of(access_key_id)
 
     def uri(self, grant: Grant) -> str:
         """A URI that yields fresh credentials of the role each time it is read."""
@@ -54,6 +62,7 @@ class RoleCredentials:
         session = await self._credentials.assume_service_role(
             grant.account_id, grant.role_name, grant.session_name
         )
+        self._issued.add(session.access_key_id, grant.cluster_id)
         return {
             "Code": "Success",
             "AccessKeyId": session.access_key_id,
@@ -61,6 +70,25 @@ class RoleCredentials:
             "SecurityToken": session.security_token,
             "Expiration": session.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+
+
+class Issued:
+    """Which cluster's plugin calls with which temporary access key: sessions all look alike.
+
+    Only this process's plugins hold such keys, and they ask for new ones when it starts anew.
+    """
+
+    def __init__(self) -> None:
+        self._clusters: OrderedDict[str, str] = OrderedDict()
+
+    def add(self, access_key_id: str, cluster_id: str) -> None:
+        if cluster_id:
+            self._clusters[access_key_id] = cluster_id
+        while len(self._clusters) > _REMEMBERED_KEYS:
+            self._clusters.popitem(last=False)
+
+    def cluster_of(self, access_key_id: str) -> str:
+        return self._clusters.get(access_key_id, "")
 
 
 def credentials_route(roles: RoleCredentials) -> Route:

@@ -80,7 +80,9 @@ usage = Table(
     Column("action", String(64), primary_key=True),
     Column("caller", String(160), primary_key=True),
     Column("key_id", String(64), primary_key=True),
+    Column("cluster_id", String(33), primary_key=True),  # empty: no cluster's plugin called
     Column("calls", BigInteger, nullable=False),
+    Column("billed", BigInteger, nullable=False, server_default="0"),  # how many of them
 )
 
 hosting = Table(

@@ -86,4 +86,4 @@ class Plugins:
 
 def _grant(cluster: Cluster) -> Grant:
     # As with Alibaba Cloud's other services, the session is named after the account.
-    return Grant(cluster.account_id, MANAGED_SECURITY_ROLE, cluster.account_id)
+    return Grant(cluster.account_id, MANAGED_SECURITY_ROLE, cluster.account_id, cluster.id)

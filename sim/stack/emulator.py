@@ -17,10 +17,12 @@ from kms_emulator.ports import (
 )
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import KeyStore
-from sim.account.billing import Billing
+from sim.account.billing.balances import Balances
+from sim.account.billing.closing import Closing
+from sim.account.billing.costs import Billing
+from sim.account.billing.standing import AccountStanding
 from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
-from sim.account.hosting import Hosting
 from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.ram.authorizer import RamAuthorizer
@@ -74,6 +76,7 @@ async def run_emulator(
         store = open_store(settings.database or layout.kms)
         if settings.seed is not None:
             await _plant(read_seed(settings.seed), store, credentials, clock.now())
+        balances = Balances(database, clock.now)
         roles = RoleCredentials(credentials, listeners.endpoint)
         alibaba = create_kms(
             KmsSettings(
@@ -82,7 +85,8 @@ async def run_emulator(
             store=store,
             identify=credentials,
             authorizer=RamAuthorizer(database, generations),
-            call_log=Ledger(database),
+            call_log=Ledger(database, cluster_of=roles.cluster_of),
+            standing=AccountStanding(balances, clock.now),
             now=clock.now,
         )
         # Ahead of the gateway, which takes every other path.
@@ -101,15 +105,16 @@ async def run_emulator(
         )
         await clusters.resume()
         await ensure_default_cluster(clusters, ROOT, Kms.of_root(listeners.endpoint))
-        hosting = Hosting(database, store, clock.now)
-        await hosting.settle()
-        meter = asyncio.create_task(hosting.settle_regularly())
+        closing = Closing(database, store, balances, clock.now)
+        await closing.settle()
+        meter = asyncio.create_task(closing.settle_regularly())
         stack.callback(meter.cancel)
         control = create_control(
             settings,
             clock=clock,
             kms=alibaba.kms,
-            hosting=hosting,
+            closing=closing,
+            balances=balances,
             credentials=credentials,
             clusters=clusters,
             kubeconfigs=Kubeconfigs(authority, address),

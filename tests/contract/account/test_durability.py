@@ -16,7 +16,7 @@ import pytest
 from kms_emulator.app import open_store
 from kms_emulator.keys import Scope
 from kms_emulator.ports import ROOT_ACCOUNT_ID
-from sim.account.billing import Billing
+from sim.account.billing.costs import Billing
 from sim.account.database import Database
 from sim.account.trail import Trail
 from sim.kms import Kms, KmsRefusedError

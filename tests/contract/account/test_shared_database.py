@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kms_emulator.ports import ROOT_CALLER, CallRecord
-from sim.account.billing import Billing
+from sim.account.billing.costs import Billing
 from sim.account.credentials import Credentials
 from sim.account.database import Database
 from sim.account.ledger import Ledger

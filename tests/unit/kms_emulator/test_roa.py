@@ -117,6 +117,9 @@ class Debtor:
         if (account_id, product, action) == (ROOT_ACCOUNT_ID, "CS", "GrantPermissions"):
             raise ApiError("Forbidden.InDebtOverdue", "pay first")
 
+    async def overdue(self, account_id: str, /) -> bool:
+        return True
+
 
 @pytest.fixture
 def log() -> Log:

@@ -11,12 +11,13 @@ import pytest
 from kms_emulator.keys import Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
 from kms_emulator.ports import ROOT_ACCOUNT_ID, ROOT_CALLER, CallRecord
 from kms_emulator.store import KeyStore, MemoryKeyStore
-from sim.account import hosting as meter
-from sim.account.billing import Bill, Billing
+from sim.account.billing import hosting as meter
+from sim.account.billing.balances import Balances
+from sim.account.billing.closing import Closing
+from sim.account.billing.costs import Bill, Billing
+from sim.account.billing.prices import Currency, PriceUnknownError, price_list
 from sim.account.database import Database
-from sim.account.hosting import Hosting
 from sim.account.ledger import Ledger
-from sim.account.prices import Currency, PriceUnknownError, price_list
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 NOON = datetime(2026, 1, 30, 4, tzinfo=UTC)  # in China
@@ -37,18 +38,23 @@ class Kept:
         self.store: KeyStore = MemoryKeyStore()
         self.time = NOON
         self.database = database
-        self.hosting = Hosting(database, self.store, lambda: self.time)
+        self.closing = self.another()
+
+    def another(self) -> Closing:
+        """As in another process."""
+        balances = Balances(self.database, lambda: self.time)
+        return Closing(self.database, self.store, balances, lambda: self.time)
 
     async def after(self, passed: timedelta) -> Bill:
         self.time += passed
-        await self.hosting.settle()
+        await self.closing.settle()
         return await Billing(self.database).bill(ROOT_ACCOUNT_ID)
 
 
 @pytest.fixture
 async def kept(database: Database) -> Kept:
     kept = Kept(database)
-    await kept.hosting.settle()
+    await kept.closing.settle()
     return kept
 
 
@@ -153,8 +159,8 @@ async def test_an_instance_costs_once_however_many_keys_it_has(kept: Kept) -> No
 async def test_two_meters_count_a_day_once(kept: Kept) -> None:
     await kept.store.add(key())
     kept.time += 3 * DAY
-    other = Hosting(kept.database, kept.store, lambda: kept.time)
-    await kept.hosting.settle()
+    other = kept.another()
+    await kept.closing.settle()
     await other.settle()
     assert sum(item.days for item in (await kept.after(timedelta())).hosting) == 3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kms_emulator.ports import ROOT_CALLER, CallRecord
-from sim.account.billing import Billing
+from sim.account.billing.costs import Billing
 from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.trail import Trail, event

@@ -26,6 +26,7 @@ class PriceList:
     currency: Currency
     _calls: dict[str, dict[str, str]]
     _days: dict[str, str]
+    _hours: dict[str, str]
 
     def of_call(self, region: str, item: str) -> Decimal:
         """One call; the lists say what 10,000 cost."""
@@ -37,17 +38,22 @@ class PriceList:
         """One key version, or instance, for one day."""
         return Decimal(self._days[item])
 
+    def of_hour(self, item: str) -> Decimal:
+        """The management of one cluster for one hour."""
+        return Decimal(self._hours[item])
+
 
 def price_list(model: Model = "classic", currency: Currency = "USD") -> PriceList:
     """Raises PriceUnknownError."""
     text = _read(model)
     if currency not in text["calls"]:
         raise PriceUnknownError(f"the price list {model!r} has no prices in {currency}")
-    return PriceList(currency, text["calls"][currency], text["days"][currency])
+    hours = _read("clusters")["hours"]
+    return PriceList(currency, text["calls"][currency], text["days"][currency], hours[currency])
 
 
 @cache
-def _read(model: Model) -> dict[str, Any]:
+def _read(model: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath(f"{model}.yaml").read_text()
     prices: dict[str, Any] = yaml.safe_load(text)
     return prices

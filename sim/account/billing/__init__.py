@@ -1,0 +1,1 @@
+"""What it costs: prices, bills at the end of each day, payment, arrears."""
