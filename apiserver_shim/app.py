@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apiserver_shim.api.audit import Audit, AuditLog
 from apiserver_shim.api.authentication import AuthMode
@@ -21,7 +22,7 @@ from apiserver_shim.api.pipeline import (
     ClusterSelection,
     ErrorStatus,
 )
-from apiserver_shim.api.routes import not_found, routes
+from apiserver_shim.api.routes import ResourceRoute, not_found, objects_route, other_routes
 from apiserver_shim.clusters import Clusters, ClusterSource, Surroundings
 from apiserver_shim.storage.compactor import Compactor
 from apiserver_shim.storage.etcd import EtcdClient
@@ -49,7 +50,7 @@ def create_app(
     source: ClusterSource,
     now: Callable[[], datetime],
     token_bytes: Callable[[int], bytes] = os.urandom,
-) -> FastAPI:
+) -> "ApiServer":
     """Return the application; it owns the clusters it builds, not ``etcd``."""
     clusters = Clusters(source, Surroundings(etcd, now, token_bytes, settings.reload_seconds))
     audit_log = None if settings.audit_log is None else AuditLog(settings.audit_log)
@@ -72,6 +73,19 @@ def create_app(
         # the audit log still has something to write
         await asyncio.gather(*background, return_exceptions=True)
 
+    app = ApiServer(
+        title="apiserver_shim",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        routes=other_routes(mode=settings.auth),
+        lifespan=lifespan,
+        # each request would look its switches up in the environment
+        telemetry={"tracing": False, "metrics": False},
+    )
+    app.router.default = not_found
+    app.objects = objects_route(mode=settings.auth, now=now)
     pipeline = [
         # around everything, as errors are answers too
         Middleware(Observation),
@@ -86,17 +100,30 @@ def create_app(
         # knows user, verb and resource; routes may then take permission for granted
         Middleware(Authorization, mode=settings.auth),
     ]
-    app = FastAPI(
-        title="apiserver_shim",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        middleware=pipeline,
-        routes=routes(mode=settings.auth, now=now),
-        lifespan=lifespan,
-        # each request would look its switches up in the environment
-        telemetry={"tracing": False, "metrics": False},
-    )
-    app.router.default = not_found
+    app.pipeline = app.dispatch
+    for step, arguments, options in reversed(pipeline):
+        app.pipeline = step(app.pipeline, *arguments, **options)
     return app
+
+
+class ApiServer(FastAPI):
+    """Every request meets the pipeline, and after it nothing but its route.
+
+    FastAPI's own middleware would answer errors in other words than Kubernetes'.
+    """
+
+    pipeline: ASGIApp
+    objects: ResourceRoute
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.pipeline(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the pipeline has let through."""
+        if self.objects.leads(scope):
+            await self.objects.handle(scope, receive, send)
+        else:
+            await self.router(scope, receive, send)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import uvicorn
 from fastapi import FastAPI
 
+from apiserver_shim.api.server import settle
 from sim.listeners import Listener
 
 _SHUTDOWN_SECONDS = 3
@@ -64,7 +65,11 @@ async def serving(*pairs: tuple[uvicorn.Server, Listener]) -> AsyncIterator[None
 
 
 async def end_requested() -> None:
-    """Returns on SIGTERM, on SIGINT, and when the parent that holds our standard input is gone."""
+    """Returns on SIGTERM, on SIGINT, and when the parent that holds our standard input is gone.
+
+    A process that waits here has started, and its memory settles.
+    """
+    settle()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

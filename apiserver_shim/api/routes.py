@@ -65,10 +65,13 @@ class ResourceRoute(BaseRoute):
         self._handler = handler
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http":
-            return Match.NONE, {}
+        leads = scope["type"] == "http" and self.leads(scope)
+        return (Match.FULL if leads else Match.NONE), {}
+
+    def leads(self, scope: Scope) -> bool:
+        """Tell whether a request is for a resource of these groups."""
         info = ApiRequest.of(scope).info
-        return (Match.FULL if info.resource and info.group in self._groups else Match.NONE), {}
+        return bool(info.resource) and info.group in self._groups
 
     async def handle(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await _answer(self._handler, ApiRequest.of(scope), send)
@@ -85,8 +88,14 @@ async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
     await not_found_page().send(send)
 
 
-def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
-    """Return the routes in the order they are tried."""
+def objects_route(*, mode: AuthMode, now: Callable[[], datetime]) -> ResourceRoute:
+    """Return the route of everything that is stored."""
+    stored = {strategy.group for strategy in KINDS.values()}
+    return ResourceRoute(stored, Resources(mode=mode, now=now))
+
+
+def other_routes(*, mode: AuthMode) -> list[BaseRoute]:
+    """Return the routes of everything else."""
     reading: dict[str, Handler] = {
         "/": _fixed(lambda _: discovery.root()),
         "/version": _fixed(lambda r: discovery.version(r.cluster.spec.version)),
@@ -106,10 +115,7 @@ def routes(*, mode: AuthMode, now: Callable[[], datetime]) -> list[BaseRoute]:
     reading["/openid/v1/jwks"] = openid_keys
     reading.update({f"/{endpoint}": health for endpoint in ENDPOINTS})
     below: dict[str, Handler] = {f"/{endpoint}/": health for endpoint in ENDPOINTS}
-    stored = {strategy.group for strategy in KINDS.values()}
     return [
-        # objects first, as most requests are for them
-        ResourceRoute(stored, Resources(mode=mode, now=now)),
         PathRoute("GET", reading, below),
         ResourceRoute((AUTHENTICATION, AUTHORIZATION), Reviews(mode=mode)),
     ]
