@@ -27,12 +27,21 @@ from sim.account.trail import Trail
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
+from sim.ack.plugins import Plugins
+from sim.ack.providers import providers_of
+from sim.ack.switching import EncryptionSwitch
 from sim.clock import Clock, ClockError, parse_duration
 from sim.control_bills import add_bills
+from sim.control_encryption import add_encryption
 from sim.control_page import page
 from sim.settings import DEFAULT_REGION, LOOPBACK, WorldSettings
 
-_STATUS_OF_CODE = {"ErrorClusterNotFound": 404, "ErrorClusterExists": 409}
+_STATUS_OF_CODE = {
+    "ErrorClusterNotFound": 404,
+    "ErrorClusterExists": 409,
+    "ErrorClusterState": 409,
+    "ErrorClusterProviders": 409,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,8 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     balances: Balances,
     credentials: Credentials,
     clusters: ClusterService,
+    switch: EncryptionSwitch,
+    plugins: Plugins,
     kubeconfigs: Kubeconfigs,
     trail: Trail,
     billing: Billing,
@@ -123,6 +134,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     _add_accounts(app, credentials, balances)
     _add_keys(app, kms)
     _add_clusters(app, clusters, kubeconfigs)
+    add_encryption(app, clusters, switch, plugins)
     _add_records(app, trail)
     add_bills(app, closing, balances, billing)
     return app
@@ -227,6 +239,10 @@ def _cluster_json(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "key_id": cluster.key_id,
         "kms": cluster.kms_version,
+        "state": cluster.state,
+        "switch_stage": cluster.switch_stage,
+        "target_key_id": cluster.target_key_id,
+        "providers": [asdict(provider) for provider in providers_of(cluster)],
         "etcd_prefix": cluster.etcd_prefix,
         "path": cluster.path,
         "incarnation": cluster.incarnation,

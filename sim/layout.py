@@ -6,8 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# A unix socket's path may have 103 bytes (macOS; Linux: 107), of which its name takes 22.
-_SOCKET_ROOM = 103 - 22
+# A unix socket's path may have 103 bytes (macOS; Linux: 107), of which its name takes 31.
+_SOCKET_ROOM = 103 - 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Layout:
                 return place
         return Path("/tmp") / outside.name  # noqa: S108 - a private directory, see `make`
 
-    def socket(self, cluster_id: str) -> Path:
-        """Of the plugin of one cluster."""
-        return self.sockets / f"{cluster_id[:16]}.sock"
+    def socket(self, name: str) -> Path:
+        """Of a plugin; a `name` has at most 30 letters."""
+        return self.sockets / name
 
     def make(self) -> "Layout":
         for folder in (self.root, self.logs, self.sockets, self.clusters):

@@ -117,6 +117,21 @@ class World:
         """The cluster's API server starts afresh: every cached DEK is gone."""
         self._call("POST", f"/_sim/clusters/{quote(cluster_id, safe='')}/restart")
 
+    def encryption(self, cluster_id: str) -> dict[str, Any]:
+        """What new Secrets of a cluster are sealed with, and which providers may be read from."""
+        return self._json("GET", f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption")
+
+    def switch_encryption(self, cluster_id: str, key_id: str | None) -> dict[str, Any]:
+        """On, to another key, or off with None; returns at once, the cluster being `updating`."""
+        path = f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption"
+        return self._json("POST", path, {"key_id": key_id})
+
+    def drop_unneeded_providers(self, cluster_id: str) -> list[dict[str, Any]]:
+        """The KMS providers that no stored Secret depended on; may take 20 s."""
+        path = f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption/drop-unneeded"
+        dropped: list[dict[str, Any]] = self._json("POST", path)["dropped"]
+        return dropped
+
     def kubeconfig(self, cluster_id: str) -> str:
         query = "?private=true" if self._inside else ""
         path = f"/_sim/clusters/{quote(cluster_id, safe='')}/kubeconfig{query}"

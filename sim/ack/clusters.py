@@ -13,10 +13,11 @@ from datetime import datetime
 
 from apiserver_shim.errors import StorageError
 from apiserver_shim.storage.etcd import EtcdClient
+from sim.ack.arranging import Arranger
 from sim.ack.cluster import Cluster, KmsVersion
-from sim.ack.directory import ClusterDirectory, Orders
 from sim.ack.plugins import Plugins
 from sim.ack.store import ClusterStore
+from sim.ack.switching import EncryptionSwitch
 
 _NOTICED_SECONDS = 2.0
 
@@ -28,14 +29,16 @@ class ClusterService:
         self,
         store: ClusterStore,
         *,
-        directory: ClusterDirectory,
+        arranger: Arranger,
         plugins: Plugins,
+        switch: EncryptionSwitch,
         etcd: EtcdClient,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._directory = directory
+        self._arranger = arranger
         self._plugins = plugins
+        self._switch = switch
         self._etcd = etcd
         self._now = now
         self._sweeps: set[asyncio.Task[None]] = set()
@@ -43,7 +46,8 @@ class ClusterService:
     async def resume(self) -> None:
         """Takes up every cluster that an earlier run of this process left."""
         for cluster in await self.all():
-            await self._order(cluster)
+            await self._arranger.arrange(cluster.id)
+        await self._switch.resume()
 
     async def create(
         self,
@@ -72,8 +76,7 @@ class ClusterService:
         if key_id is not None:
             cluster = replace(cluster, key_id=await self._plugins.resolve_key(cluster))
         await self._store.insert(cluster)
-        await self._order(cluster)
-        return cluster
+        return await self._arranger.arrange(cluster.id)
 
     async def all(self, account_id: str | None = None) -> list[Cluster]:
         return await self._store.all(account_id)
@@ -85,15 +88,14 @@ class ClusterService:
     async def restart(self, cluster_id: str) -> Cluster:
         """A new API server process, as far as anyone can tell: its memory is gone."""
         cluster = await self.get(cluster_id)
-        cluster = await self._store.change(cluster_id, incarnation=cluster.incarnation + 1)
-        self._directory.write(self._orders(cluster))
-        return cluster
+        await self._store.change(cluster_id, incarnation=cluster.incarnation + 1)
+        return await self._arranger.arrange(cluster_id)
 
     async def delete(self, cluster_id: str) -> None:
         """The cluster, its plugin and everything it stored."""
         cluster = await self.get(cluster_id)
-        self._directory.remove(cluster_id)
-        await self._plugins.stop(cluster_id)
+        await self._switch.forget(cluster_id)
+        await self._arranger.withdraw(cluster_id)
         await self._delete_objects(cluster)
         await self._store.delete(cluster_id)
 
@@ -113,18 +115,3 @@ class ClusterService:
         sweep = asyncio.create_task(again())
         self._sweeps.add(sweep)
         sweep.add_done_callback(self._sweeps.discard)
-
-    async def _order(self, cluster: Cluster) -> None:
-        """Plugin before API server: the socket answers when the first write needs it."""
-        if cluster.key_id is not None:
-            await self._plugins.start(cluster)
-        self._directory.write(self._orders(cluster))
-
-    def _orders(self, cluster: Cluster) -> Orders:
-        return Orders(
-            cluster_id=cluster.id,
-            etcd_prefix=cluster.etcd_prefix,
-            kms_version=cluster.kms_version,
-            socket=None if cluster.key_id is None else self._plugins.socket(cluster.id),
-            incarnation=cluster.incarnation,
-        )

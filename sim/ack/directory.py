@@ -20,18 +20,28 @@ from sim.private_file import write_private
 
 _CLUSTER_ID = re.compile(r"default|c[0-9a-f]{32}")
 _KEY_FILE = "service-account.key"
-# The provider name of Alibaba Cloud's own plugin, hence of every stored value's prefix.
-PROVIDER_NAME = "grpc-kms-provider"
+
+
+@dataclass(frozen=True, slots=True)
+class KmsEndpoint:
+    """A KMS provider as an API server knows it: the name in its prefix, and a unix socket."""
+
+    name: str
+    socket: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the API server of a cluster is to do. `incarnation` rises to make it start afresh."""
+    """What the API server of a cluster is to do. `incarnation` rises to make it start afresh.
+
+    The first of `providers` writes, all are read from; with `plaintext_first` none writes.
+    """
 
     cluster_id: str
     etcd_prefix: str
     kms_version: str
-    socket: Path | None
+    providers: tuple[KmsEndpoint, ...]
+    plaintext_first: bool
     incarnation: int
 
 
@@ -52,7 +62,7 @@ class ClusterDirectory:
         key = folder / _KEY_FILE
         if not key.exists():
             write_private(key, signing_key())
-        write_private(folder / "encryption.yaml", yaml.safe_dump(encryption_configuration(orders)))
+        write_private(folder / "encryption.yaml", configuration_text(orders))
         spec = {"etcd_prefix": orders.etcd_prefix, "incarnation": orders.incarnation}
         write_private(folder / "spec.json", json.dumps(spec))
 
@@ -88,22 +98,29 @@ class ClusterDirectory:
         )
 
 
+def configuration_text(orders: Orders) -> str:
+    """The file `encryption.yaml`; API servers tell which one they serve by its hash."""
+    return yaml.safe_dump(encryption_configuration(orders))
+
+
 def encryption_configuration(orders: Orders) -> dict[str, object]:
-    """The EncryptionConfiguration of a cluster: KMS first if it has a key, then identity."""
-    providers: list[dict[str, object]] = []
-    if orders.socket is not None:
-        kms: dict[str, object] = {
-            "apiVersion": orders.kms_version,
-            "name": PROVIDER_NAME,
-            "endpoint": f"unix://{orders.socket}",
-            "timeout": "3s",
-        }
-        if orders.kms_version == "v1":
-            kms["cachesize"] = 1000
-        providers.append({"kms": kms})
-    providers.append({"identity": {}})
+    """The EncryptionConfiguration of a cluster; identity is always there: old plaintext stays."""
+    providers: list[dict[str, object]] = [_kms(orders, one) for one in orders.providers]
+    providers.insert(0 if orders.plaintext_first else len(providers), {"identity": {}})
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "EncryptionConfiguration",
         "resources": [{"resources": ["secrets"], "providers": providers}],
     }
+
+
+def _kms(orders: Orders, endpoint: KmsEndpoint) -> dict[str, object]:
+    kms: dict[str, object] = {
+        "apiVersion": orders.kms_version,
+        "name": endpoint.name,
+        "endpoint": f"unix://{endpoint.socket}",
+        "timeout": "3s",
+    }
+    if orders.kms_version == "v1":
+        kms["cachesize"] = 1000
+    return {"kms": kms}

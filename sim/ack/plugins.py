@@ -1,4 +1,4 @@
-"""The managed KMS plugins: one a cluster, on a socket of its own.
+"""The managed KMS plugins: one for each provider of a cluster, on a socket of its own.
 
 A plugin knows the KMS only by its endpoint and a credentials URI of the role
 AliyunCSManagedSecurityRole; what it does shows in the trail and on the bill like any client's.
@@ -11,11 +11,12 @@ from pathlib import Path
 from apiserver_shim.errors import KmsError
 from apiserver_shim.kms_plugin.credentials import UriCredentials
 from apiserver_shim.kms_plugin.http import http_client
-from apiserver_shim.kms_plugin.kms_client import KmsClient
+from apiserver_shim.kms_plugin.kms_client import KeyDescription, KmsClient
 from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
 from sim.account.metadata import Grant, RoleCredentials
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
-from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.cluster import Cluster, ClusterError, Provider
+from sim.ack.providers import providers_of
 from sim.layout import Layout
 
 _TIMEOUT_SECONDS = 10.0
@@ -37,46 +38,67 @@ class Plugins:
         self._roles = roles
         self._now = now
         self._http = http_client()
-        self._running: dict[str, tuple[KmsPlugin, str]] = {}
+        self._running: dict[str, dict[str, tuple[KmsPlugin, str]]] = {}
 
-    def socket(self, cluster_id: str) -> Path:
-        return self._layout.socket(cluster_id)
+    def socket(self, provider: Provider) -> Path:
+        return self._layout.socket(provider.socket)
 
     async def resolve_key(self, cluster: Cluster) -> str:
         """The id of the cluster's key, asked of the KMS as the role; raises ClusterError."""
+        return (await self.describe_key(cluster, cluster.key_id or "")).key_id
+
+    async def describe_key(self, cluster: Cluster, key_id: str) -> KeyDescription:
+        """A key as the cluster's role finds it, by id, alias or ARN; raises ClusterError."""
         uri = self._roles.uri(_grant(cluster))
         source = UriCredentials(uri, self._http, now=self._now)
         kms = KmsClient(self._endpoint, self._http, source, region=cluster.region)
         try:
-            key = await kms.describe_key(cluster.key_id or "")
+            return await kms.describe_key(key_id)
         except KmsError as error:
             raise ClusterError(error.code or "ErrorKms", error.message) from None
         finally:
             self._roles.revoke(uri)
-        return key.key_id
 
     async def start(self, cluster: Cluster) -> None:
-        """Listens on the cluster's socket; the key itself is asked only when it is needed."""
-        if cluster.key_id is None or cluster.id in self._running:
+        """Listens on each provider's socket; keys themselves are asked only when needed."""
+        for provider in providers_of(cluster):
+            await self._start(cluster, provider)
+
+    async def _start(self, cluster: Cluster, provider: Provider) -> None:
+        running = self._running.setdefault(cluster.id, {})
+        if provider.name in running:
             return
         uri = self._roles.uri(_grant(cluster))
         settings = KmsPluginSettings(
-            socket=self.socket(cluster.id),
+            socket=self.socket(provider),
             endpoint=self._endpoint,
-            key_id=cluster.key_id,
+            key_id=provider.key_id,
             credentials=uri,
             region=cluster.region,
         )
         plugin = KmsPlugin(settings, now=self._now, http=self._http)
-        await plugin.start()
-        self._running[cluster.id] = (plugin, uri)
+        running[provider.name] = (plugin, uri)  # before it waits: nobody else starts it
+        try:
+            await plugin.start()
+        except BaseException:
+            del running[provider.name]
+            raise
+
+    async def stop_others(self, cluster: Cluster) -> None:
+        """Stops the plugins of providers that the cluster has no more."""
+        kept = {provider.name for provider in providers_of(cluster)}
+        for name in self._running.get(cluster.id, {}).keys() - kept:
+            await self._stop(cluster.id, name)
 
     async def stop(self, cluster_id: str) -> None:
-        running = self._running.pop(cluster_id, None)
-        if running is not None:
-            plugin, uri = running
-            await plugin.stop()
-            self._roles.revoke(uri)
+        for name in tuple(self._running.get(cluster_id, ())):
+            await self._stop(cluster_id, name)
+        self._running.pop(cluster_id, None)
+
+    async def _stop(self, cluster_id: str, name: str) -> None:
+        plugin, uri = self._running[cluster_id].pop(name)
+        await plugin.stop()
+        self._roles.revoke(uri)
 
     async def stop_all(self) -> None:
         for cluster_id in tuple(self._running):

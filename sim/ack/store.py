@@ -12,6 +12,7 @@ from sim.account.database import Database
 from sim.ack.cluster import Cluster, ClusterError, Provider, State
 
 _TIMES = frozenset({"created", "updated", "last_switch"})
+_GUARDED = ("state", "key_id", "target_key_id", "switch_stage", "providers")
 _NAMES = tuple(field.name for field in fields(Cluster))
 
 
@@ -64,6 +65,26 @@ class ClusterStore:
             values = {name: value for name, value in _row(after).items() if name in changes}
             connection.execute(update(clusters).where(clusters.c.id == cluster_id).values(values))
             return after
+
+        return await self._database.run(work)
+
+    async def replace(self, before: Cluster, after: Cluster) -> bool:
+        """Writes what differs, unless state or encryption are no longer as they were `before`.
+
+        Whoever lost against another process, or against the cluster's end, is told False.
+        """
+        old, new = _row(before), _row(after)
+        changes = {name: value for name, value in new.items() if value != old[name]}
+
+        def work(connection: Connection) -> bool:
+            query = select(clusters).where(clusters.c.id == before.id).with_for_update()
+            row = connection.execute(query).first()
+            if row is None or any(getattr(row, name) != old[name] for name in _GUARDED):
+                return False
+            if changes:
+                statement = update(clusters).where(clusters.c.id == before.id)
+                connection.execute(statement.values(changes))
+            return True
 
         return await self._database.run(work)
 

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sim.ack.directory import PROVIDER_NAME
+from sim.ack.providers import PROVIDER_NAME
 from sim.etcd_view import describe, hexdump, read_one
 from sim.kms import Kms, KmsRefusedError
 from sim.kubernetes_health import readiness

@@ -12,6 +12,9 @@ from sim.listeners import Listener
 from sim.serving import end_requested, serving
 from sim.settings import WorldSettings
 
+# Upstream looks at its encryption configuration each minute; a switch here waits twice for that.
+_RELOAD_SECONDS = 1.0
+
 
 async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
     """Serves every logical cluster until a signal or the end of the parent."""
@@ -20,7 +23,7 @@ async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
     etcd = EtcdClient(list(settings.etcd))
     try:
         app = create_apiserver(
-            ShimSettings(auth=settings.auth),
+            ShimSettings(auth=settings.auth, reload_seconds=_RELOAD_SECONDS),
             etcd=etcd,
             source=ClusterDirectory(layout.clusters, authority=files.authority),
             now=Clock(layout.clock).now,

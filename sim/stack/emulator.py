@@ -28,13 +28,17 @@ from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.generations import Generations
 from sim.account.trail import Trail
+from sim.ack.api_servers import ApiServers
+from sim.ack.arranging import Arranger
 from sim.ack.clusters import ClusterService
+from sim.ack.coverage import survey
 from sim.ack.default_cluster import ensure_default_cluster
 from sim.ack.directory import ClusterDirectory
 from sim.ack.kubeconfig import ApiServerAddress, Kubeconfigs
 from sim.ack.pki import LocalAuthority
 from sim.ack.plugins import Plugins
 from sim.ack.store import ClusterStore
+from sim.ack.switching import EncryptionSwitch
 from sim.clock import Clock
 from sim.control import Addresses, create_control
 from sim.kms import Kms
@@ -96,10 +100,21 @@ async def run_emulator(
         stack.push_async_callback(plugins.stop_all)
         etcd = EtcdClient(list(settings.etcd))
         stack.push_async_callback(etcd.close)
+        cluster_store = ClusterStore(database)
+        arranger = Arranger(cluster_store, ClusterDirectory(layout.clusters), plugins)
+        switch = EncryptionSwitch(
+            cluster_store,
+            arranger=arranger,
+            servers=ApiServers(authority, address),
+            survey=lambda cluster: survey(etcd, cluster.etcd_prefix),
+            now=clock.now,
+        )
+        stack.push_async_callback(switch.stop)
         clusters = ClusterService(
-            ClusterStore(database),
-            directory=ClusterDirectory(layout.clusters),
+            cluster_store,
+            arranger=arranger,
             plugins=plugins,
+            switch=switch,
             etcd=etcd,
             now=clock.now,
         )
@@ -117,6 +132,8 @@ async def run_emulator(
             balances=balances,
             credentials=credentials,
             clusters=clusters,
+            switch=switch,
+            plugins=plugins,
             kubeconfigs=Kubeconfigs(authority, address),
             trail=Trail(database),
             billing=Billing(database),

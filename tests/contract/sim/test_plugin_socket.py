@@ -35,7 +35,8 @@ def call(socket: Path, method: str, request: bytes) -> dict[int, bytes]:
 
 @pytest.fixture
 def socket(acksim_cluster: ClusterUnderTest) -> Path:
-    return Layout.of(acksim_cluster.world.facts.data_dir).socket(acksim_cluster.id)
+    name = f"{acksim_cluster.id[:16]}.sock"
+    return Layout.of(acksim_cluster.world.facts.data_dir).socket(name)
 
 
 def test_v1(socket: Path) -> None:
