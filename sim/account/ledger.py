@@ -54,7 +54,7 @@ class Ledger:
             batch, self._pending = self._pending, []
             calls = [call for call, _ in batch]
             try:
-                await self._database.run(partial(self._write, calls))
+                await self._database.run_short(partial(self._write, calls))
             except Exception as error:  # noqa: BLE001 - every waiting call must hear of it
                 for _, written in batch:
                     if not written.done():
@@ -67,13 +67,14 @@ class Ledger:
 
     def _write(self, calls: Sequence[CallRecord], connection: Connection) -> None:
         rows = [event_row(call) for call in calls]
-        connection.exec_driver_sql(self._add_events, rows)
+        cursor = connection.connection.cursor()
+        cursor.executemany(self._add_events, rows)
         counts = Counter(self._usage_key(call) for call in calls if call.billable is not None)
         if not counts:
             return
         # In one order in every process, so that no two of them wait for each other.
         sums = [(*key, calls) for key, calls in sorted(counts.items())]
-        connection.exec_driver_sql(self._add_usage, sums)
+        cursor.executemany(self._add_usage, sums)
 
     def _usage_key(self, call: CallRecord) -> UsageKey:
         return (

@@ -13,6 +13,7 @@ from kms_emulator.ports import ROOT_CALLER, CallRecord
 from sim.account.billing.costs import Billing
 from sim.account.database import Database
 from sim.account.ledger import Ledger
+from sim.account.tables import usage
 from sim.account.trail import Trail, event
 
 ACCOUNT = ROOT_CALLER.account_id
@@ -78,11 +79,14 @@ async def test_it_is_committed_when_record_returns(database: Database, tmp_path:
         assert other.execute("select calls from usage").fetchone() == (1,)
 
 
-async def test_a_database_that_fails_is_heard_of(database: Database) -> None:
+async def test_a_database_that_fails_is_heard_of_and_nothing_is_half_written(
+    database: Database,
+) -> None:
     ledger = Ledger(database)
-    database.close()
-    with pytest.raises(RuntimeError):
+    await database.run(usage.drop)
+    with pytest.raises(sqlite3.OperationalError):
         await ledger.record(ENCRYPT)
+    assert await Trail(database).lookup(ACCOUNT, limit=10) == []
 
 
 async def test_accounts_do_not_see_each_other(database: Database) -> None:
