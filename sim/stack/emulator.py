@@ -20,7 +20,9 @@ from kms_emulator.store import KeyStore
 from sim.account.billing.balances import Balances
 from sim.account.billing.closing import Closing
 from sim.account.billing.costs import Billing
+from sim.account.billing.records import Records
 from sim.account.billing.standing import AccountStanding
+from sim.account.bss.operations import bss_product
 from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
 from sim.account.ledger import Ledger
@@ -91,6 +93,7 @@ async def run_emulator(
             authorizer=RamAuthorizer(database, generations),
             call_log=Ledger(database, cluster_of=roles.cluster_of),
             standing=AccountStanding(balances, clock.now),
+            products=(bss_product(balances, Records(database)),),
             now=clock.now,
         )
         # Ahead of the gateway, which takes every other path.

@@ -78,7 +78,7 @@ def _emulator(data_dir: Path, **settings: str) -> Iterator[Emulator]:
         process.wait(20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def emulator() -> Start:
     """`with emulator(data_dir, ACKSIM_…=value) as started: started.wait()`"""
     return _emulator
