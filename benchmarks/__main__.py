@@ -19,7 +19,8 @@ from benchmarks import apiserver, kms
 from benchmarks.load import Rate, Target, measure, once
 from benchmarks.moto import moto_server, moto_target
 from benchmarks.served import SecretRequests
-from sim.kms import Kms, Signer
+from sim.api_client import Signer
+from sim.kms import Kms
 from sim.launcher import ephemeral_world
 from sim.world import World
 

@@ -31,7 +31,8 @@ from benchmarks.postgresql import temporary_server
 from kms_emulator.app import open_store
 from kms_emulator.keys import Key, PrimaryKeyVersion, Scope
 from kms_emulator.ports import ROOT_ACCOUNT_ID
-from sim.kms import Kms, Signer
+from sim.api_client import Signer
+from sim.kms import Kms
 from sim.listeners import free_port
 from sim.settings import DEFAULT_REGION
 

@@ -7,7 +7,7 @@ that name a host it knows, so that no web page can reach it by a name that point
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -23,7 +23,6 @@ from sim.account.billing.closing import Closing
 from sim.account.billing.costs import Billing
 from sim.account.billing.prices import Currency, Model
 from sim.account.credentials import Credentials
-from sim.account.trail import Trail
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
@@ -119,7 +118,6 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     switch: EncryptionSwitch,
     plugins: Plugins,
     kubeconfigs: Kubeconfigs,
-    trail: Trail,
     billing: Billing,
     addresses: Addresses,
 ) -> FastAPI:
@@ -135,7 +133,6 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     _add_keys(app, kms)
     _add_clusters(app, clusters, kubeconfigs)
     add_encryption(app, clusters, switch, plugins)
-    _add_records(app, trail)
     add_bills(app, closing, balances, billing)
     return app
 
@@ -218,17 +215,6 @@ def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfi
     @app.get("/_sim/clusters/{cluster_id}/kubeconfig", response_class=PlainTextResponse)
     async def get_kubeconfig(cluster_id: str, private: bool = False) -> str:
         return kubeconfigs.of_admin(await clusters.get(cluster_id), private=private)
-
-
-def _add_records(app: FastAPI, trail: Trail) -> None:
-    @app.get("/_sim/trail")
-    async def lookup_events(
-        account_id: str = ROOT_ACCOUNT_ID,
-        name: str | None = None,
-        resource: str | None = None,
-        limit: int = Query(default=50, ge=1, le=1000),
-    ) -> list[dict[str, Any]]:
-        return await trail.lookup(account_id, name=name, resource=resource, limit=limit)
 
 
 def _cluster_json(cluster: Cluster) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sim.api_client import Signer
 from sim.etcd_view import read_one
 from sim.kms import Kms
 from sim.kubernetes_health import Readiness, readiness
 from sim.launcher import ephemeral_world
 from sim.private_file import write_private
+from sim.trail_client import TrailClient, TrailQuery
 from sim.world import World
 
 if TYPE_CHECKING:
@@ -28,9 +30,12 @@ def session_world() -> Iterator[World]:
 class ClusterUnderTest:
     """One cluster with its key, and every way to look at it."""
 
-    def __init__(self, world: World, kms: Kms, account_id: str, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, world: World, signer: Signer, account_id: str, facts: dict[str, Any]
+    ) -> None:
         self.world = world
-        self.kms = kms
+        self.signer = signer  # of the account's owner
+        self.kms = _kms(world, signer)
         self.account_id = account_id
         self.facts = facts
         self._folder = tempfile.TemporaryDirectory(prefix="acksim-")
@@ -41,11 +46,13 @@ class ClusterUnderTest:
     ) -> "ClusterUnderTest":
         """A fresh account, a fresh key, a fresh cluster: milliseconds."""
         account = world.new_account()
-        client = Kms(world.facts.endpoint, account["access_key_id"], account["access_key_secret"])
-        key_id = client.create_key(description="of a test")["KeyId"] if encrypted else None
+        signer = Signer(account["access_key_id"], account["access_key_secret"])
+        key_id = (
+            _kms(world, signer).create_key(description="of a test")["KeyId"] if encrypted else None
+        )
         account_id = account["account_id"]
         facts = world.create_cluster("test", account_id=account_id, key_id=key_id, kms=kms)
-        return cls(world, client, account_id, facts)
+        return cls(world, signer, account_id, facts)
 
     @property
     def id(self) -> str:
@@ -104,8 +111,11 @@ class ClusterUnderTest:
     def readiness(self) -> Readiness:
         return readiness(self.world, self.facts)
 
-    def trail(self, **query: Any) -> list[dict[str, Any]]:
-        return self.world.trail(account_id=self.account_id, **query)
+    def trail(self, **attributes: str) -> list[dict[str, Any]]:
+        """Events of the test's own account, newest first; by LookupEvents' keys, as in
+        `trail(EventName="Encrypt", EventRW="Read")`."""
+        client = TrailClient(self.world.facts.endpoint, self.signer)
+        return list(client.events(TrailQuery(attributes)))
 
     def bill(self) -> dict[str, Any]:
         return self.world.bill(account_id=self.account_id)
@@ -116,3 +126,7 @@ class ClusterUnderTest:
             self.core_v1.api_client.close()
         self.world.delete_cluster(self.id)
         self._folder.cleanup()
+
+
+def _kms(world: World, signer: Signer) -> Kms:
+    return Kms(world.facts.endpoint, signer.access_key_id, signer.access_key_secret)

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+HEADS = ("TIME", "SERVICE", "EVENT", "USER", "RESOURCE", "RESULT")
+
 
 def event_row(event: dict[str, Any]) -> tuple[str, ...]:
-    """Time, event, user, resource and result."""
+    """As `HEADS` say."""
     return (
         event["eventTime"],
+        event["serviceName"] or "-",
         event["eventName"],
         event["userIdentity"]["userName"],
         event["resourceName"] or "-",

@@ -144,11 +144,6 @@ class World:
         """`advance="8d"`, `freeze=True` or `reset=True`."""
         return self._json("POST", "/_sim/clock", move)
 
-    def trail(self, **query: Any) -> list[dict[str, Any]]:
-        """ActionTrail events, newest first; filters: account_id, name, resource, limit."""
-        answer: list[dict[str, Any]] = self._call("GET", f"/_sim/trail?{urlencode(query)}")
-        return answer
-
     def rotate_key(self, key_id: str, **scope: str) -> dict[str, Any]:
         """A new version of a symmetric key, now; `scope`: account_id, region."""
         return self._json("POST", "/_sim/kms/rotate", {"key_id": key_id, **scope})

@@ -59,12 +59,13 @@ def signed_headers(
     host: str,
     signed_at: datetime,
     key: AccessKey,
+    version: str = _VERSION,
 ) -> dict[str, str]:
     """Return all headers of a signed ``POST /?query`` without a body."""
     headers = {
         "host": host,
         "x-acs-action": action,
-        "x-acs-version": _VERSION,
+        "x-acs-version": version,
         "x-acs-date": signed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "x-acs-signature-nonce": secrets.token_hex(16),
         "x-acs-content-sha256": _EMPTY_SHA256,

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Dialect, Insert, Table
+from sqlalchemy import Connection, Dialect, Engine, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kms_emulator.migration import Schema, bring_to_head
@@ -36,13 +36,16 @@ class Database:
 
     `run_short` is for the one write that every call waits for. To SQLite that is a copy into
     memory, a fraction of what handing it to another thread costs; so it happens where it is asked
-    for, on a connection of its own. A server is waited for on the worker thread.
+    for, on a connection of its own. A server is waited for on the worker thread. `read` is for
+    searches, which keep nothing else waiting.
     """
 
     def __init__(self, location: str | Path) -> None:
         """A `postgresql://` URL, which several processes may share, or a file."""
         self._engine = open_engine(location)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="account-database")
+        self._reading_engine = open_engine(location)
+        self._reading_thread = ThreadPoolExecutor(1, thread_name_prefix="account-reader")
         bring_to_head(self._engine, SCHEMA)
         in_process = self._engine.dialect.name == "sqlite"
         self._short = open_engine(location).connect() if in_process else None
@@ -54,7 +57,15 @@ class Database:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction; it is committed when this returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_one, work)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, _in_one, self._engine, work
+        )
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """`work` beside whatever is written meanwhile; it sees all that was committed before."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._reading_thread, _in_one, self._reading_engine, work
+        )
 
     async def run_short(self, work: Callable[[Connection], T]) -> T:
         """As `run`, for work of well under a millisecond."""
@@ -84,13 +95,18 @@ class Database:
             raise ValueError(f"the table has its columns in another order than {columns}")
         return str(compiled)
 
-    def _in_one(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
-
     def close(self) -> None:
-        self._thread.shutdown(wait=True)
-        self._engine.dispose()
+        for thread, engine in (
+            (self._reading_thread, self._reading_engine),
+            (self._thread, self._engine),
+        ):
+            thread.shutdown(wait=True)
+            engine.dispose()
         if self._short is not None:
             self._short.close()
             self._short.engine.dispose()
+
+
+def _in_one(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)

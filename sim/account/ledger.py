@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from kms_emulator.ports import CallRecord
 from sim.account.database import Database
 from sim.account.tables import events, usage
-from sim.account.trail import EVENT_COLUMNS, event_row
+from sim.account.trail import EVENT_COLUMNS, event_row, recorded
 
 ClusterOf = Callable[[str], str]
 UsageKey = tuple[str, str, int, str, str, str, str, str]
@@ -43,6 +43,8 @@ class Ledger:
 
     async def record(self, call: CallRecord) -> None:
         """Returns when the call is committed; raises what the database raised."""
+        if not recorded(call):
+            return
         written = asyncio.get_running_loop().create_future()
         self._pending.append((call, written))
         if self._writer is None:

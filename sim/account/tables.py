@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
 )
 
 metadata = MetaData()
@@ -49,6 +50,16 @@ sts_sessions = Table(
     Column("session_name", String(64), nullable=False),
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False, index=True),
+    Column("policy", Text, nullable=True),  # narrows what the role may
+    Column("source_identity", String(64), nullable=True),
+)
+
+# What this service signs its own tokens with; the same in every process.
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
 )
 
 events = Table(
@@ -67,7 +78,19 @@ events = Table(
     Column("user_name", String(160), nullable=False),
     Column("resource_name", String(256), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("events_by_account", "account_id", "time"),
+    Column("region", String(32), nullable=False),
+    # In the order of answers, with what lookups ask for: those that do not match are never read.
+    Index(
+        "events_by_place",
+        "account_id",
+        "region",
+        "time",
+        "sequence",
+        "service",
+        "name",
+        "user_name",
+        "resource_name",
+    ),
 )
 
 usage = Table(

@@ -1,46 +1,39 @@
 """ActionTrail: what was called, by whom, on what, and how it ended.
 
 Events have the fields of Alibaba Cloud's "Management event structure". They never hold a
-plaintext, a ciphertext or a credential: the gateway hands over redacted parameters.
+plaintext, a ciphertext or a credential: the gateway hands over redacted parameters. A row holds
+what makes an event; what follows from it is added when the event is read.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
 
 from kms_emulator.ports import Caller, CallRecord
-from sim.account.database import Database
-from sim.account.tables import events
+
+EVENT_COLUMNS = (
+    "account_id",
+    "time",
+    "service",
+    "name",
+    "user_name",
+    "resource_name",
+    "body",
+    "region",
+)
+EventRow = tuple[str, float, str, str, str, str, bytes, str]
+
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not a backslash before u0000
+_UNRECORDED = frozenset({("Kms", "DescribeRegions")})
 
 
-class Trail:
-    """Looks events up."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def lookup(
-        self, account_id: str, *, name: str | None = None, resource: str | None = None, limit: int
-    ) -> list[dict[str, Any]]:
-        """The newest `limit` events of the account, newest first."""
-
-        def work(connection: Connection) -> list[dict[str, Any]]:
-            query = select(events.c.body).where(events.c.account_id == account_id)
-            if name is not None:
-                query = query.where(events.c.name == name)
-            if resource is not None:
-                query = query.where(events.c.resource_name == resource)
-            query = query.order_by(events.c.sequence.desc()).limit(limit)
-            return [orjson.loads(body) for body in connection.execute(query).scalars()]
-
-        return await self._database.run(work)
-
-
-EVENT_COLUMNS = ("account_id", "time", "service", "name", "user_name", "resource_name", "body")
-EventRow = tuple[str, float, str, str, str, str, bytes]
+def recorded(call: CallRecord) -> bool:
+    """ActionTrail records every operation of KMS but one."""
+    return (call.product, call.action) not in _UNRECORDED
 
 
 def event_row(call: CallRecord) -> EventRow:
@@ -52,8 +45,15 @@ def event_row(call: CallRecord) -> EventRow:
         _indexed(call.action, 64),
         call.caller.user_name,
         _indexed(call.resource_name or "", 256),
-        orjson.dumps(event(call)),
+        _body(call),
+        call.region,
     )
+
+
+def _body(call: CallRecord) -> bytes:
+    """PostgreSQL finds nothing in JSON with a NUL anywhere, so that no body has one."""
+    body = orjson.dumps(_facts(call), option=_OPTIONS)
+    return _NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body
 
 
 def _indexed(text: str, limit: int) -> str:
@@ -61,17 +61,11 @@ def _indexed(text: str, limit: int) -> str:
     return text[:limit].replace("\0", "")
 
 
-def event(call: CallRecord) -> dict[str, Any]:
-    """The event as LookupEvents answers it."""
-    parameters = _parameters(call)
-    resource_type, resource_name = call.resource_type or "", call.resource_name or ""
-    return {
-        "eventId": call.request_id,
+def _facts(call: CallRecord) -> dict[str, Any]:
+    """What is known of a call alone, under the names of the event's fields."""
+    facts = {
         "requestId": call.request_id,
-        "eventVersion": "1",
-        "eventCategory": "Management",
-        "eventType": "ApiCall",
-        "eventTime": _utc(call.time),
+        "eventTime": call.time,
         "eventName": call.action,
         "eventRW": call.access,
         "serviceName": call.product,
@@ -81,23 +75,13 @@ def event(call: CallRecord) -> dict[str, Any]:
         "sourceIpAddress": call.source_ip,
         "userAgent": call.user_agent,
         "userIdentity": _identity(call.caller),
-        "requestParameters": parameters,
-        "requestParameterJson": orjson.dumps(parameters).decode(),
-        "resourceType": resource_type,
-        "resourceName": resource_name,
-        "referencedResources": {resource_type: [resource_name]} if resource_name else {},
-        "additionalEventData": {"Scheme": "http"},
-        "recipientAccountId": call.caller.account_id,
-        "errorCode": call.error_code or "",
-        "errorMessage": call.error_message or "",
+        "requestParameters": call.parameters,
+        "resourceType": call.resource_type or "",
+        "resourceName": call.resource_name or "",
     }
-
-
-def _parameters(call: CallRecord) -> Mapping[str, str]:
-    extras = {"AcsHost": call.host, "AcsProduct": call.product, "RequestId": call.request_id}
-    if call.caller.kind == "assumed-role":
-        extras["stsTokenPrincipalName"] = call.caller.user_name.replace(":", "/", 1)
-    return {**call.parameters, **extras}
+    if call.error_code is not None:
+        facts |= {"errorCode": call.error_code, "errorMessage": call.error_message or ""}
+    return facts
 
 
 def _identity(caller: Caller) -> dict[str, Any]:
@@ -109,14 +93,44 @@ def _identity(caller: Caller) -> dict[str, Any]:
         "userName": caller.user_name,
     }
     if caller.session_created is not None:
-        identity["sessionContext"] = {
-            "attributes": {
-                "creationDate": _utc(caller.session_created),
-                "mfaAuthenticated": "false",
-            }
-        }
+        created = {"creationDate": caller.session_created, "mfaAuthenticated": "false"}
+        identity["sessionContext"] = {"attributes": created}
     return identity
 
 
-def _utc(moment: datetime) -> str:
+def event(body: bytes) -> dict[str, Any]:
+    """The event as LookupEvents answers it, from the body of its row."""
+    facts: dict[str, Any] = orjson.loads(body)
+    parameters = {**facts["requestParameters"], **_extras(facts)}
+    kind, name = facts["resourceType"], facts["resourceName"]
+    return {
+        "eventId": facts["requestId"],
+        "eventVersion": "1",
+        "eventCategory": "Management",
+        "eventType": "ApiCall",
+        "errorCode": "",
+        "errorMessage": "",
+        **facts,
+        "requestParameters": parameters,
+        "requestParameterJson": orjson.dumps(parameters).decode(),
+        "referencedResources": {kind: [name]} if name else {},
+        "additionalEventData": {"Scheme": "http"},
+        "recipientAccountId": facts["userIdentity"]["accountId"],
+    }
+
+
+def _extras(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What the cloud's gateway adds to the parameters of a call."""
+    identity = facts["userIdentity"]
+    extras = {
+        "AcsHost": facts["eventSource"],
+        "AcsProduct": facts["serviceName"],
+        "RequestId": facts["requestId"],
+    }
+    if identity["type"] == "assumed-role":
+        extras["stsTokenPrincipalName"] = identity["userName"].replace(":", "/", 1)
+    return extras
+
+
+def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

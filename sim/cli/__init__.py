@@ -47,7 +47,7 @@ def _is_for_people(error: Exception) -> bool:
         "sim.listeners": ("PortTakenError",),
         "sim.etcd_server": ("EtcdMissingError",),
         "sim.supervisor": ("ChildError",),
-        "sim.kms": ("KmsRefusedError",),
+        "sim.api_client": ("ApiRefusedError",),
         "sim.clock": ("ClockError",),
         "sim.etcd_view": ("EtcdViewError",),
     }

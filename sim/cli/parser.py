@@ -141,10 +141,7 @@ def _add_views(commands: "Commands") -> None:
     get = _command(group, "get", "sim.cli.etcd:get", "one value: its bytes and what they mean")
     get.epilog = "example: acksim etcd get /registry/secrets/default/app1"
     get.add_argument("key", help="the etcd key")
-    trail = _command(commands, "trail", "sim.cli.records:trail", "who called what (ActionTrail)")
-    trail.epilog = "example: acksim trail --name Decrypt --limit 5"
-    trail.add_argument("--name", metavar="ACTION", help="only this action, such as Decrypt")
-    trail.add_argument("--limit", type=int, default=20, help="(default: 20)")
+    trail = _add_trail(commands)
     bill = _command(commands, "bill", "sim.cli.records:bill", "what keys and their calls cost")
     bill.epilog = "example: acksim bill --currency CNY"
     bill.add_argument(
@@ -154,6 +151,27 @@ def _add_views(commands: "Commands") -> None:
     for command in (listing, get, trail, bill):
         _data_dir(command)
         _json(command)
+
+
+def _add_trail(commands: "Commands") -> argparse.ArgumentParser:
+    trail = _command(commands, "trail", "sim.cli.trail:trail", "who called what (ActionTrail)")
+    trail.epilog = "example: acksim trail --role AliyunCSManagedSecurityRole --name Decrypt"
+    trail.add_argument("--name", metavar="EVENT", help="only this operation, such as Decrypt")
+    trail.add_argument("--user", help="only calls of this user, such as alice or role:session")
+    trail.add_argument("--role", help="only calls of this role, in any session")
+    trail.add_argument("--service", help="only this product, such as Kms or Ram")
+    trail.add_argument("--resource", help="only on this resource, such as a key id")
+    trail.add_argument("--rw", choices=("read", "write"), help="only calls of this kind")
+    trail.add_argument("--region", help="whose events (default: cn-hangzhou)")
+    trail.add_argument(
+        "--since",
+        metavar="TIME",
+        help="2026-01-02T03:04:05Z, or 36h for that long ago (default: 7 days before the end)",
+    )
+    trail.add_argument("--until", metavar="TIME", help="likewise (default: now)")
+    trail.add_argument("--limit", type=_count, default=20, help="(default: 20)")
+    trail.add_argument("--follow", action="store_true", help="go on with what happens")
+    return trail
 
 
 def _add_clock(commands: "Commands") -> None:
@@ -212,6 +230,13 @@ def _command(
     parser = commands.add_parser(name, help=meaning, description=meaning)
     parser.set_defaults(handler=handler)
     return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return count
 
 
 def _data_dir(parser: argparse.ArgumentParser) -> None:

@@ -1,23 +1,9 @@
-"""`trail` and `bill`: who called the KMS, and what it cost."""
+"""`bill`: what keys and their calls cost."""
 
 import argparse
-from typing import Any
 
 from sim.cli.output import say, say_json, say_table
 from sim.cli.place import attached
-from sim.trail_view import event_row
-
-
-def trail(arguments: argparse.Namespace) -> int:
-    query: dict[str, Any] = {"limit": arguments.limit}
-    if arguments.name:
-        query["name"] = arguments.name
-    events = attached(arguments).trail(**query)
-    if arguments.json:
-        say_json(events)
-        return 0
-    say_table(("TIME", "EVENT", "USER", "RESOURCE", "RESULT"), [event_row(e) for e in events])
-    return 0
 
 
 def bill(arguments: argparse.Namespace) -> int:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.ack.providers import PROVIDER_NAME
+from sim.api_client import Signer
 from sim.etcd_view import describe, hexdump, read_one
 from sim.kms import Kms, KmsRefusedError
 from sim.kubernetes_health import readiness
 from sim.scenarios.operator import Operator, Outcome
 from sim.scenarios.stage import Stage, beside
+from sim.trail_client import TrailClient, TrailQuery
 from sim.trail_view import event_row
 from sim.world import World
 
@@ -89,8 +91,9 @@ def _look_into_etcd(stage: Stage, scene: Scene) -> None:
 
 def _look_at_records(stage: Stage, scene: Scene) -> None:
     stage.chapter("Who called the KMS, and what it cost")
-    stage.command("acksim trail --limit 5")
-    events = scene.world.trail(resource=scene.key_id, limit=50)
+    stage.command(f"acksim trail --resource {scene.key_id} --limit 5")
+    trail = TrailClient(scene.world.facts.endpoint, Signer.of_root())
+    events = list(trail.events(TrailQuery({"ResourceName": scene.key_id})))
     stage.show("  ".join(event_row(event)) for event in events[:5])
     encrypts = [event for event in events if event["eventName"] == "Encrypt"]
     callers = {event["userIdentity"]["userName"].partition(":")[0] for event in encrypts}

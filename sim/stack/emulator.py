@@ -17,6 +17,8 @@ from kms_emulator.ports import (
 )
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import KeyStore
+from sim.account.actiontrail.lookup import Trail
+from sim.account.actiontrail.product import actiontrail_product
 from sim.account.billing.balances import Balances
 from sim.account.billing.closing import Closing
 from sim.account.billing.costs import Billing
@@ -29,7 +31,7 @@ from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.generations import Generations
-from sim.account.trail import Trail
+from sim.account.seals import Seals
 from sim.ack.api_servers import ApiServers
 from sim.ack.arranging import Arranger
 from sim.ack.clusters import ClusterService
@@ -83,6 +85,7 @@ async def run_emulator(
         if settings.seed is not None:
             await _plant(read_seed(settings.seed), store, credentials, clock.now())
         balances = Balances(database, clock.now)
+        seals = await Seals.of(database)
         roles = RoleCredentials(credentials, listeners.endpoint)
         alibaba = create_kms(
             KmsSettings(
@@ -93,7 +96,10 @@ async def run_emulator(
             authorizer=RamAuthorizer(database, generations),
             call_log=Ledger(database, cluster_of=roles.cluster_of),
             standing=AccountStanding(balances, clock.now),
-            products=(bss_product(balances, Records(database)),),
+            products=(
+                actiontrail_product(Trail(database), seals),
+                bss_product(balances, Records(database)),
+            ),
             now=clock.now,
         )
         # Ahead of the gateway, which takes every other path.
@@ -138,7 +144,6 @@ async def run_emulator(
             switch=switch,
             plugins=plugins,
             kubeconfigs=Kubeconfigs(authority, address),
-            trail=Trail(database),
             billing=Billing(database),
             addresses=Addresses(
                 http_port=listeners.http.port,

@@ -15,8 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
+from sim.api_client import Signer
 from sim.kms import Kms
 from sim.listeners import free_port
+from sim.trail_client import TrailClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Emulator:
 
     def kms(self) -> Kms:
         return Kms.of_root(self.endpoint)
+
+    def trail(self) -> TrailClient:
+        return TrailClient(self.endpoint, Signer.of_root())
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.control + path) as answer:

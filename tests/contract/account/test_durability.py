@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ import pytest
 from kms_emulator.app import open_store
 from kms_emulator.keys import Scope
 from kms_emulator.ports import ROOT_ACCOUNT_ID
+from sim.account.actiontrail.lookup import Lookup, Trail
 from sim.account.billing.costs import Billing
 from sim.account.database import Database
-from sim.account.trail import Trail
 from sim.kms import Kms, KmsRefusedError
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
@@ -110,9 +111,11 @@ class Load:
 async def check(told: Acknowledged, keys: str | Path, account: str | Path) -> None:
     database = Database(account)
     bill = await Billing(database).bill(ROOT_ACCOUNT_ID)
-    trail = await Trail(database).lookup(ROOT_ACCOUNT_ID, limit=100_000)
+    now = datetime.now(UTC)
+    lookup = Lookup(*HERE, (), now - timedelta(hours=1), now)
+    trail = await Trail(database).page(lookup, size=100_000)
     database.close()
-    written = Counter(event["eventName"] for event in trail if not event["errorCode"])
+    written = Counter(event["eventName"] for event in trail.events if not event["errorCode"])
     assert {name: n for name, n in told.calls.items() if written[name] < n} == {}
     assert bill.calls >= told.calls["Encrypt"]
     store = open_store(keys)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.kms import KmsRefusedError
+from sim.trail_client import TrailQuery
 
 
 def test_calls_beyond_the_quota_are_throttled(emulator: Callable[..., Any], tmp_path: Path) -> None:
@@ -19,6 +20,6 @@ def test_calls_beyond_the_quota_are_throttled(emulator: Callable[..., Any], tmp_
         assert len(refused) > 10
         assert set(refused) == {"Rejected.Throttling: QPS Limit Exceeded"}
         kms.call("Encrypt", KeyId="alias/acksim", Plaintext="aGk=")  # another allowance
-        trail = started.get("/_sim/trail?name=CreateKey&limit=1000")
+        trail = started.trail().events(TrailQuery({"EventName": "CreateKey"}))
         throttled = [event for event in trail if event["errorCode"] == "Rejected.Throttling"]
         assert len(throttled) == len(refused)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from kms_emulator.ports import ROOT_CALLER, CallRecord
+from sim.account.actiontrail.lookup import Lookup, Trail
 from sim.account.billing.costs import Billing
 from sim.account.credentials import Credentials
 from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.ram.generations import Generations
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
-from sim.account.trail import Trail
 from sim.kms import KmsRefusedError
+from sim.trail_client import TrailQuery
 
 ACCOUNT = ROOT_CALLER.account_id
 ENCRYPT = CallRecord(
@@ -37,6 +38,9 @@ ENCRYPT = CallRecord(
     http_status=200,
     billable="CryptographicCalls",
     key_id="key-1",
+)
+EVERYTHING = Lookup(
+    ACCOUNT, "cn-hangzhou", (), datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
 )
 
 
@@ -67,7 +71,7 @@ async def test_calls_counted_at_both_are_all_counted(both: tuple[Database, Datab
     )
     for database in both:
         assert (await Billing(database).bill(ACCOUNT)).calls == 1000
-        assert len(await Trail(database).lookup(ACCOUNT, limit=2000)) == 1000
+        assert len((await Trail(database).page(EVERYTHING, size=2000)).events) == 1000
 
 
 async def test_an_account_made_at_one_calls_at_the_other(both: tuple[Database, Database]) -> None:
@@ -83,8 +87,8 @@ async def test_an_account_made_at_one_calls_at_the_other(both: tuple[Database, D
 async def test_what_a_client_makes_up_fits_the_columns(both: tuple[Database, Database]) -> None:
     odd = "\0é" * 300
     await Ledger(both[0]).record(replace(ENCRYPT, action=odd, resource_name=odd, billable=None))
-    (event,) = await Trail(both[1]).lookup(ACCOUNT, limit=5)
-    assert event["eventName"] == odd
+    (event,) = (await Trail(both[1]).page(EVERYTHING, size=5)).events
+    assert event["eventName"] == odd.replace("\0", "\ufffd")
 
 
 def test_two_emulators_that_start_at_once(
@@ -106,6 +110,6 @@ def test_two_emulators_that_start_at_once(
             there.call("Encrypt", KeyId=key_id, Plaintext="aGk=")
         there.call("EnableKey", KeyId=key_id)
         here.call("Encrypt", KeyId=key_id, Plaintext="aGk=")
-        trail = two.get("/_sim/trail?name=Encrypt")
+        trail = list(two.trail().events(TrailQuery({"EventName": "Encrypt"})))
         assert [event["errorCode"] for event in trail] == ["", "Rejected.Disabled"]
         assert two.get("/_sim/bill")["calls"] == 1

@@ -73,7 +73,7 @@ def test_a_cluster_without_a_key_stores_plaintext(acksim_cluster: ClusterUnderTe
 
 def test_trail_and_bill_are_the_tests_own(acksim_cluster: ClusterUnderTest) -> None:
     acksim_cluster.create_secret("app1", password="hunter2")
-    encrypts = acksim_cluster.trail(name="Encrypt")
+    encrypts = acksim_cluster.trail(EventName="Encrypt")
     assert len(encrypts) == 1
     role = encrypts[0]["userIdentity"]["userName"]
     assert role.startswith("aliyuncsmanagedsecurityrole:")

@@ -65,7 +65,7 @@ def test_old_secrets_stay_as_they_are_and_readable(acksim: World, version: Any) 
         assert seals[0] == seals[3] == "nobody: plain Kubernetes protobuf"
         assert seals[1] == seals[4] == f"kms:{version} grpc-kms-provider"
         assert seals[2].startswith(f"kms:{version} grpc-kms-provider-")
-        events = cluster.trail(name="Encrypt", limit=200)
+        events = cluster.trail(EventName="Encrypt")
         assert {event["requestParameters"]["KeyId"] for event in events} == {first, second}
     finally:
         cluster.delete()
