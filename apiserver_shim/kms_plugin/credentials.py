@@ -10,9 +10,10 @@ import httpx
 import orjson
 
 from apiserver_shim.errors import KmsError, KmsUnreachableError
+from apiserver_shim.kms_plugin.http import HttpClient
 
 _EARLY = timedelta(minutes=5)  # renew this long before the end, or in the last fifth if shorter
-_TIMEOUT = httpx.Timeout(5.0)
+_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class UriCredentials:
     Renewed before they expire by ``now``; while renewal fails the old ones serve to their end.
     """
 
-    def __init__(self, uri: str, http: httpx.AsyncClient, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, uri: str, http: HttpClient, *, now: Callable[[], datetime]) -> None:
         self._uri = uri
         self._http = http
         self._now = now
@@ -94,20 +95,21 @@ class UriCredentials:
 
     async def _fetch(self) -> _Session:
         try:
-            response = await self._http.get(self._uri, timeout=_TIMEOUT)
-            document = orjson.loads(response.content)
-        except (httpx.HTTPError, orjson.JSONDecodeError) as error:
+            async with asyncio.timeout(_TIMEOUT):
+                answer = await self._http.send("GET", self._uri)
+            document = orjson.loads(answer.content)
+        except (httpx.HTTPError, TimeoutError, orjson.JSONDecodeError) as error:
             raise KmsUnreachableError(
                 "", f"credentials URI: {type(error).__name__}: {error}"
             ) from None
         if not isinstance(document, dict):
             raise KmsError("", "credentials URI: the answer is no object")
         code = str(document.get("Code", ""))
-        if response.status_code != httpx.codes.OK or code != "Success":
+        if answer.status != httpx.codes.OK or code != "Success":
             raise KmsError(
                 code or "CredentialsRefused",
-                f"credentials URI: HTTP {response.status_code} {document.get('Message', '')}",
-                status=response.status_code,
+                f"credentials URI: HTTP {answer.status} {document.get('Message', '')}",
+                status=answer.status,
             )
         return self._session_of(document)
 

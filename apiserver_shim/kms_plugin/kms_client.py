@@ -12,6 +12,7 @@ import orjson
 
 from apiserver_shim.errors import KmsError, KmsUnreachableError
 from apiserver_shim.kms_plugin.credentials import Credentials, CredentialsSource
+from apiserver_shim.kms_plugin.http import Answer, HttpClient
 from apiserver_shim.kms_plugin.signature import canonical_query, signed_headers
 
 # Refusals of the credentials themselves: a session that ended early, or an emulator started anew.
@@ -47,7 +48,7 @@ class KmsClient:
     def __init__(
         self,
         endpoint: str,
-        http: httpx.AsyncClient,
+        http: HttpClient,
         credentials: CredentialsSource,
         *,
         region: str | None = None,
@@ -110,24 +111,24 @@ class KmsClient:
         )
         try:
             # Whoever calls the plugin sets the time limit, for the whole of its call.
-            response = await self._http.post(f"{self._base}?{query}", headers=headers, timeout=None)
+            answer = await self._http.send("POST", f"{self._base}?{query}", headers=headers)
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
             raise KmsUnreachableError("", f"no answer from {self._host}: {cause}") from None
-        return _answer(response)
+        return _document(answer)
 
 
-def _answer(response: httpx.Response) -> Mapping[str, Any]:
+def _document(answer: Answer) -> Mapping[str, Any]:
     try:
-        document = orjson.loads(response.content)
+        document = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
         document = None
-    if response.is_success and isinstance(document, dict):
+    if answer.is_success and isinstance(document, dict):
         return document
     fields = document if isinstance(document, dict) else {}
-    code = str(fields.get("Code") or f"HTTP{response.status_code}")
+    code = str(fields.get("Code") or f"HTTP{answer.status}")
     message = str(fields.get("Message") or "the KMS answered no JSON object")
-    raise KmsError(code, message, status=response.status_code)
+    raise KmsError(code, message, status=answer.status)
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

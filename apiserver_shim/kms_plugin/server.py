@@ -11,11 +11,10 @@ from pathlib import Path
 
 import grpc
 import grpc.aio
-import httpx
 
 from apiserver_shim.errors import KmsSocketError
 from apiserver_shim.kms_plugin.credentials import Credentials, StaticCredentials, UriCredentials
-from apiserver_shim.kms_plugin.http import http_client
+from apiserver_shim.kms_plugin.http import HttpClient
 from apiserver_shim.kms_plugin.kms_client import KmsClient
 from apiserver_shim.kms_plugin.services import ServiceV1, ServiceV2, StatusOfDeadKey
 
@@ -49,13 +48,13 @@ class KmsPlugin:
         settings: KmsPluginSettings,
         *,
         now: Callable[[], datetime],
-        http: httpx.AsyncClient | None = None,
+        http: HttpClient | None = None,
     ) -> None:
         """``now`` ages credentials. A client given as ``http`` stays its owner's to close."""
         self._settings = settings
         self._now = now
         self._given_http = http
-        self._own_http: httpx.AsyncClient | None = None
+        self._own_http: HttpClient | None = None
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -64,7 +63,7 @@ class KmsPlugin:
         _clear(settings.socket)
         http = self._given_http
         if http is None:
-            http = self._own_http = http_client()
+            http = self._own_http = HttpClient()
         given = settings.credentials
         credentials = (
             UriCredentials(given, http, now=self._now)

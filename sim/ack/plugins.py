@@ -10,7 +10,7 @@ from pathlib import Path
 
 from apiserver_shim.errors import KmsError
 from apiserver_shim.kms_plugin.credentials import UriCredentials
-from apiserver_shim.kms_plugin.http import http_client
+from apiserver_shim.kms_plugin.http import HttpClient
 from apiserver_shim.kms_plugin.kms_client import KeyDescription, KmsClient
 from apiserver_shim.kms_plugin.server import KmsPlugin, KmsPluginSettings
 from sim.account.metadata import Grant, RoleCredentials
@@ -37,7 +37,7 @@ class Plugins:
         self._endpoint = endpoint
         self._roles = roles
         self._now = now
-        self._http = http_client()
+        self._http = HttpClient()
         self._running: dict[str, dict[str, tuple[KmsPlugin, str]]] = {}
 
     def socket(self, provider: Provider) -> Path:

@@ -25,6 +25,7 @@ from apiserver_shim.encryption.provider import PluginV1, PluginV2
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import KmsSocketError, TransformError
 from apiserver_shim.kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
+from apiserver_shim.kms_plugin.http import HttpClient
 from apiserver_shim.kms_plugin.signature import authorization, canonical_query
 from kms_emulator.app import KmsSettings, create_app
 from kms_emulator.ports import AllowEverything, KnownAccessKeys, NullCallLog
@@ -215,14 +216,15 @@ async def test_a_rotation_inside_the_kms_makes_a_new_seed_and_old_values_stale(
         now=time.now,
     )
     kms, path = "http://kms.test", b"/registry/secrets/default/app1"
+    transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http,
+        httpx.AsyncClient(transport=transport) as http,
     ):
         rotating = {"EnableAutomaticRotation": "true", "RotationInterval": "7d"}
         key_id = (await signed(http, kms, "CreateKey", **rotating))["KeyMetadata"]["KeyId"]
         settings = KmsPluginSettings(socket_directory / "p.sock", kms, key_id, ROOT)
-        plugin = KmsPlugin(settings, now=time.now, http=http)
+        plugin = KmsPlugin(settings, now=time.now, http=HttpClient(transport))
         await plugin.start()
         v1, v2 = connect(f"unix://{settings.socket}")
         cipher = await v1.encrypt(b"a DEK")
@@ -338,14 +340,15 @@ async def test_a_blind_plugin_does_not_ask_the_kms_again(
         credentials=ROOT,
         status_of_dead_key="blind",
     )
-    async with httpx.AsyncClient(transport=transport) as http:
-        plugin = KmsPlugin(settings, now=now, http=http)
-        await plugin.start()
-        _, v2 = connect(f"unix://{settings.socket}")
-        first = await v2.status()
-        assert await v2.status() == first
-        assert transport.requests == 1
-        await plugin.stop()
+    http = HttpClient(transport)
+    plugin = KmsPlugin(settings, now=now, http=http)
+    await plugin.start()
+    _, v2 = connect(f"unix://{settings.socket}")
+    first = await v2.status()
+    assert await v2.status() == first
+    assert transport.requests == 1
+    await plugin.stop()
+    await http.aclose()
 
 
 async def test_refusals_keep_alibabas_words(start: Start, connect: Connect) -> None:

@@ -12,6 +12,7 @@ from apiserver_shim.kms_plugin.credentials import (
     StaticCredentials,
     UriCredentials,
 )
+from apiserver_shim.kms_plugin.http import HttpClient
 
 URI = "http://127.0.0.1:1/credentials"
 
@@ -43,7 +44,7 @@ class Endpoint:
         }
 
     def source(self) -> UriCredentials:
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self))
+        http = HttpClient(httpx.MockTransport(self))
         return UriCredentials(URI, http, now=lambda: self.moment)
 
     def advance(self, seconds: float) -> None:
