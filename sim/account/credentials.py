@@ -16,6 +16,7 @@ from kms_emulator.ports import AccessKey, Caller, root_caller
 from sim.account.database import Database
 from sim.account.ram.errors import RoleNotTrustingError
 from sim.account.ram.generations import Generations
+from sim.account.ram.identifiers import new_access_key
 from sim.account.ram.roles import CONTAINER_SERVICE, authorize_container_service, get_role
 from sim.account.ram.tables import ram_users
 from sim.account.tables import access_keys, accounts, sts_sessions
@@ -108,7 +109,7 @@ class Credentials:
     async def new_account(self, name: str, *, authorized: bool = True) -> RootKey:
         """A fresh account of its own, with the access key of its owner; see ensure_account."""
         account_id = "1" + "".join(secrets.choice("0123456789") for _ in range(15))
-        root = RootKey(account_id, "LTAI5t" + secrets.token_hex(9), secrets.token_hex(15))
+        root = RootKey(account_id, *new_access_key())
         await self.ensure_account(root, name, authorized=authorized)
         return root
 

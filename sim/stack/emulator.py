@@ -31,6 +31,8 @@ from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.generations import Generations
+from sim.account.ram.operations import ram_product
+from sim.account.ram.ram import ram_of
 from sim.account.seals import Seals
 from sim.ack.api_servers import ApiServers
 from sim.ack.arranging import Arranger
@@ -81,6 +83,7 @@ async def run_emulator(
         generations = Generations(database)
         credentials = Credentials(database, generations, clock.now)
         await credentials.ensure_account(ROOT, "root")
+        ram = ram_of(database, generations, clock.now)
         store = open_store(settings.database or layout.kms)
         if settings.seed is not None:
             await _plant(read_seed(settings.seed), store, credentials, clock.now())
@@ -97,6 +100,7 @@ async def run_emulator(
             call_log=Ledger(database, cluster_of=roles.cluster_of),
             standing=AccountStanding(balances, clock.now),
             products=(
+                ram_product(ram),
                 actiontrail_product(Trail(database), seals),
                 bss_product(balances, Records(database)),
             ),

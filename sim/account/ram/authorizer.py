@@ -10,8 +10,9 @@ from kms_emulator.ports import Caller, Decision
 from sim.account.database import Database
 from sim.account.ram.evaluation import NamedDocument, PolicySet, Rights, Verdict
 from sim.account.ram.generations import Generations
+from sim.account.ram.groups import groups_of_user
 from sim.account.ram.held_policies import EntityType, Holder, held_policies
-from sim.account.ram.tables import ram_groups, ram_memberships, ram_roles, ram_users
+from sim.account.ram.tables import ram_roles, ram_users
 
 logger = logging.getLogger(__name__)
 
@@ -93,19 +94,10 @@ def policies_of(connection: Connection, holder: Holder) -> list[NamedDocument]:
         return []
     found = _documents(connection, holder, name)
     if holder.type == "User":
-        for group_id, group in _groups_of(connection, holder.id):
-            found += _documents(connection, Holder(holder.account_id, "Group", group_id), group)
+        for group, _ in groups_of_user(connection, holder.id):
+            inside = Holder(holder.account_id, "Group", group.id)
+            found += _documents(connection, inside, group.name)
     return found
-
-
-def _groups_of(connection: Connection, user_id: str) -> list[tuple[str, str]]:
-    query = (
-        select(ram_groups.c.id, ram_groups.c.name)
-        .join(ram_memberships, ram_memberships.c.group_id == ram_groups.c.id)
-        .where(ram_memberships.c.user_id == user_id)
-        .order_by(ram_groups.c.name_key)
-    )
-    return [(row.id, row.name) for row in connection.execute(query)]
 
 
 def _documents(connection: Connection, holder: Holder, name: str) -> list[NamedDocument]:

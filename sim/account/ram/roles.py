@@ -1,7 +1,6 @@
 """Roles: identities without keys of their own, which those whom they trust take on."""
 
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from sim.account.ram.errors import (
 )
 from sim.account.ram.generations import Generations
 from sim.account.ram.held_policies import Holder, attach, held_policies
+from sim.account.ram.identifiers import new_id
 from sim.account.ram.tables import ram_roles
 
 MANAGED_SECURITY_ROLE = "AliyunCSManagedSecurityRole"
@@ -113,7 +113,7 @@ class Roles:
         query = select(ram_roles).where(ram_roles.c.account_id == account_id)
         return await self._database.run(
             lambda connection: [
-                _role(row) for row in connection.execute(query.order_by(ram_roles.c.name_key))
+                role_of(row) for row in connection.execute(query.order_by(ram_roles.c.name_key))
             ]
         )
 
@@ -133,7 +133,7 @@ class Roles:
 
         return await self._generations.change(role.account_id, work)
 
-    async def update(self, account_id: str, name: str, **changes: Any) -> Role:
+    async def update(self, account_id: str, name: str, /, **changes: Any) -> Role:
         """Fields of Role by name; None leaves one as it is."""
         chosen = {field: value for field, value in changes.items() if value is not None}
         if "trust_policy" in chosen:
@@ -165,7 +165,7 @@ def find_role(connection: Connection, account_id: str, name: str) -> Role | None
         ram_roles.c.account_id == account_id, ram_roles.c.name_key == name.lower()
     )
     row = connection.execute(query).first()
-    return None if row is None else _role(row)
+    return None if row is None else role_of(row)
 
 
 def get_role(connection: Connection, account_id: str, name: str) -> Role:
@@ -199,11 +199,6 @@ _CONTAINER_SERVICE_TRUST = (
 )
 
 
-def new_id(first: str) -> str:
-    """18 digits; RAM's users begin with 2 and its roles with 3."""
-    return first + "".join(secrets.choice("0123456789") for _ in range(17))
-
-
 def _new(role: Role, now: datetime) -> Role:
     return replace(role, id=new_id("3"), created=now, updated=now)
 
@@ -224,7 +219,7 @@ def _row(role: Role) -> dict[str, Any]:
     }
 
 
-def _role(row: Any) -> Role:
+def role_of(row: Any) -> Role:
     return Role(
         account_id=row.account_id,
         id=row.id,

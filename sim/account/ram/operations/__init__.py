@@ -1,0 +1,35 @@
+"""Every Action of RAM 2015-05-01 as one row, built or not."""
+
+from kms_emulator.gateway.product import Product
+from sim.account.ram.errors import (
+    DeleteConflictError,
+    EntityAlreadyExistsError,
+    EntityNotExistError,
+    RamLimitError,
+    RoleNotExistError,
+)
+from sim.account.ram.operations import attachments, groups, policies, roles, unbuilt, users
+from sim.account.ram.operations.rows import Row
+from sim.account.ram.ram import Ram
+
+OPERATIONS: tuple[Row, ...] = (
+    *users.ROWS,
+    *groups.ROWS,
+    *roles.ROWS,
+    *policies.ROWS,
+    *attachments.ROWS,
+    *unbuilt.ROWS,
+)
+
+_STATUSES = {
+    **dict.fromkeys((*EntityNotExistError.codes(), RoleNotExistError.code), 404),
+    **dict.fromkeys(EntityAlreadyExistsError.codes(), 409),
+    **dict.fromkeys(DeleteConflictError.codes(), 409),
+    **dict.fromkeys(RamLimitError.codes(), 409),
+}
+
+_WORDING = {"NoPermission": ("NoPermission", "You are not authorized to do this action.")}
+
+
+def ram_product(ram: Ram) -> Product:
+    return Product("Ram", "2015-05-01", OPERATIONS, ram, _STATUSES, _WORDING)

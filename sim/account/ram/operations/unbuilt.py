@@ -1,0 +1,39 @@
+"""What is not built: the console's logins, MFA, service-linked roles, tags on their own."""
+
+from kms_emulator.gateway.product import not_built
+from sim.account.ram.operations.rows import Row
+
+_READS = (
+    "GetAccessKeyLastUsed",
+    "GetAccountAlias",
+    "GetLoginProfile",
+    "GetPasswordPolicy",
+    "GetSecurityPreference",
+    "GetServiceLinkedRoleTemplate",
+    "GetUserMFAInfo",
+    "ListTagResources",
+    "ListVirtualMFADevices",
+)
+_WRITES = (
+    "BindMFADevice",
+    "ChangePassword",
+    "ClearAccountAlias",
+    "CreateLoginProfile",
+    "CreateServiceLinkedRole",
+    "CreateVirtualMFADevice",
+    "DeleteLoginProfile",
+    "DeleteServiceLinkedRole",
+    "DeleteVirtualMFADevice",
+    "SetAccountAlias",
+    "SetPasswordPolicy",
+    "SetSecurityPreference",
+    "TagResources",
+    "UnbindMFADevice",
+    "UntagResources",
+    "UpdateLoginProfile",
+)
+
+ROWS: tuple[Row, ...] = (
+    *(not_built(name, "Read") for name in _READS),
+    *(not_built(name, "Write") for name in _WRITES),
+)

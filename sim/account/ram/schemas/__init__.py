@@ -1,0 +1,1 @@
+"""RAM on the wire: requests and the parts of answers, with Alibaba's spelling."""
