@@ -194,7 +194,8 @@ class World:
 
     def signed(self, action: str, key: AccessKey, parameters: Mapping[str, str]) -> httpx.Request:
         """Signed with ACS3-HMAC-SHA256, written from the public description alone."""
-        query = "&".join(f"{n}={quote(v, safe='~')}" for n, v in sorted(parameters.items()))
+        pairs = sorted(parameters.items())
+        query = "&".join(f"{quote(n, safe='~')}={quote(v, safe='~')}" for n, v in pairs)
         headers = {
             "host": self.endpoint,
             "x-acs-action": action,
