@@ -35,6 +35,9 @@ class KeyDescription:
     key_id: str
     state: str
     primary_version: str
+    spec: str = ""
+    usage: str = ""
+    creator: str = ""
 
 
 def wall_clock() -> datetime:
@@ -90,6 +93,9 @@ class KmsClient:
             _text(metadata, "KeyState"),
             # A key that waits for its material has no version yet.
             str(metadata.get("PrimaryKeyVersion") or ""),
+            spec=str(metadata.get("KeySpec") or ""),
+            usage=str(metadata.get("KeyUsage") or ""),
+            creator=str(metadata.get("Creator") or ""),
         )
 
     async def _call(self, action: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:

@@ -9,7 +9,12 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from kms_emulator.errors import InvalidParameterError, MissingParameterError, NotBuiltError
+from kms_emulator.errors import (
+    ApiError,
+    InvalidParameterError,
+    MissingParameterError,
+    NotBuiltError,
+)
 from kms_emulator.gateway.throttle import Throttle
 from kms_emulator.ports import Access, Caller, Decision
 
@@ -22,6 +27,9 @@ Style = Literal["RPC", "ROA"]
 
 Fields = dict[str, Any] | list[Any] | None
 """What a call answers. RPC: an object, to which the gateway adds RequestId; ROA: the body."""
+
+Wording = tuple[str, str] | Callable[[ApiError], ApiError]
+"""Another code and message, or what makes them where the message says what was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,6 @@ class Product:
     operations: tuple[Operation[Any, Any, Any], ...]
     service: Any = field(repr=False)
     statuses: Mapping[str, int] = field(default_factory=dict)
-    wording: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    wording: Mapping[str, Wording] = field(default_factory=dict)
     throttle: Throttle | None = None
     style: Style = "RPC"

@@ -58,7 +58,10 @@ def worded(error: ApiError, product: Product | None) -> ApiError:
     """The error in the product's own words, if it has any for it."""
     if product is None or error.code not in product.wording:
         return error
-    code, message = product.wording[error.code]
+    wording = product.wording[error.code]
+    if callable(wording):
+        return wording(error)
+    code, message = wording
     return ApiError(code, message, detail=error.detail)
 
 
@@ -106,6 +109,8 @@ def failure(
         body |= {"requestId": request_id, "status": status}
     if error.detail is not None:
         body["AccessDeniedDetail"] = dict(error.detail)
+        if both_cases:
+            body["accessDeniedDetail"] = dict(error.detail)
     if xml:
         return Answer(status, _as_xml("Error", body), _XML)
     return Answer(status, orjson.dumps(body))

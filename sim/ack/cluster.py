@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from kms_emulator.errors import ApiError
+
 KmsVersion = Literal["v1", "v2"]
 State = Literal[
     "initial", "running", "updating", "unavailable", "deleting", "failed", "delete_failed"
@@ -15,13 +17,8 @@ PRO_SPECS = frozenset({"ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ac
 KUBERNETES_VERSION = "1.32.0-aliyun.1"
 
 
-class ClusterError(Exception):
+class ClusterError(ApiError):
     """A request that the control plane refuses; `code` is for programs."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class KeyPair:
 
     certificate: bytes
     private_key: bytes = field(repr=False)
+    expires: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class LocalAuthority:
             write_private(files.certificate, pair.certificate + self.certificate_pem)
         return files
 
-    def client(self, user: str, groups: Sequence[str], cluster_id: str) -> KeyPair:
+    def client(
+        self, user: str, groups: Sequence[str], cluster_id: str, *, lifetime: timedelta = _LIFETIME
+    ) -> KeyPair:
         """A certificate by which one cluster knows `user` of `groups`."""
         subject = x509.Name(
             [
@@ -91,16 +94,17 @@ class LocalAuthority:
                 *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups),
             ]
         )
-        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, None, lifetime)
 
     def _issue(
         self,
         subject: x509.Name,
         usage: x509.ObjectIdentifier,
         alternatives: x509.SubjectAlternativeName | None,
+        lifetime: timedelta = _LIFETIME,
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _dated(x509.CertificateBuilder())
+        builder = _dated(x509.CertificateBuilder(), lifetime)
         builder = (
             builder.subject_name(subject)
             .issuer_name(self._certificate.subject)
@@ -115,7 +119,8 @@ class LocalAuthority:
         if alternatives is not None:
             builder = builder.add_extension(alternatives, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        return KeyPair(pem, _pem(key), certificate.not_valid_after_utc)
 
 
 def signing_key() -> bytes:
@@ -153,12 +158,14 @@ _SIGNING_ONLY = x509.KeyUsage(
 )
 
 
-def _dated(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+def _dated(
+    builder: x509.CertificateBuilder, lifetime: timedelta = _LIFETIME
+) -> x509.CertificateBuilder:
     today = datetime.now(UTC)
     return (
         builder.serial_number(x509.random_serial_number())
         .not_valid_before(today - _BACKDATED)
-        .not_valid_after(today + _LIFETIME)
+        .not_valid_after(today + lifetime)
     )
 
 

@@ -34,17 +34,10 @@ from sim.account.ram.generations import Generations
 from sim.account.ram.operations import ram_product
 from sim.account.ram.ram import ram_of
 from sim.account.seals import Seals
-from sim.ack.api_servers import ApiServers
-from sim.ack.arranging import Arranger
-from sim.ack.clusters import ClusterService
-from sim.ack.coverage import survey
+from sim.ack.cs import cs_product
 from sim.ack.default_cluster import ensure_default_cluster
-from sim.ack.directory import ClusterDirectory
-from sim.ack.kubeconfig import ApiServerAddress, Kubeconfigs
+from sim.ack.kubeconfig import ApiServerAddress
 from sim.ack.pki import LocalAuthority
-from sim.ack.plugins import Plugins
-from sim.ack.store import ClusterStore
-from sim.ack.switching import EncryptionSwitch
 from sim.clock import Clock
 from sim.control import Addresses, create_control
 from sim.kms import Kms
@@ -52,6 +45,7 @@ from sim.layout import Layout
 from sim.listeners import Listener
 from sim.serving import end_requested, http_server, https_server, serving
 from sim.settings import DEFAULT_REGION, WorldSettings
+from sim.stack.control_plane import Surroundings, control_plane
 
 ROOT = RootKey(ROOT_ACCOUNT_ID, ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET)
 
@@ -90,6 +84,21 @@ async def run_emulator(
         balances = Balances(database, clock.now)
         seals = await Seals.of(database)
         roles = RoleCredentials(credentials, listeners.endpoint)
+        etcd = EtcdClient(list(settings.etcd))
+        stack.push_async_callback(etcd.close)
+        plane = control_plane(
+            Surroundings(
+                layout=layout,
+                endpoint=listeners.endpoint,
+                authority=authority,
+                address=address,
+                database=database,
+                roles=ram.roles,
+                credentials=roles,
+                etcd=etcd,
+                now=clock.now,
+            )
+        )
         alibaba = create_kms(
             KmsSettings(
                 auth=settings.auth, default_region=DEFAULT_REGION, limited=settings.limited
@@ -103,36 +112,15 @@ async def run_emulator(
                 ram_product(ram),
                 actiontrail_product(Trail(database), seals),
                 bss_product(balances, Records(database)),
+                cs_product(plane.service),
             ),
             now=clock.now,
         )
         # Ahead of the gateway, which takes every other path.
         alibaba.router.routes.insert(0, credentials_route(roles))
         await stack.enter_async_context(_alibaba_apis(alibaba, settings, listeners, authority))
-        plugins = Plugins(layout, endpoint=listeners.endpoint, roles=roles, now=clock.now)
-        stack.push_async_callback(plugins.stop_all)
-        etcd = EtcdClient(list(settings.etcd))
-        stack.push_async_callback(etcd.close)
-        cluster_store = ClusterStore(database)
-        arranger = Arranger(cluster_store, ClusterDirectory(layout.clusters), plugins)
-        switch = EncryptionSwitch(
-            cluster_store,
-            arranger=arranger,
-            servers=ApiServers(authority, address),
-            survey=lambda cluster: survey(etcd, cluster.etcd_prefix),
-            now=clock.now,
-        )
-        stack.push_async_callback(switch.stop)
-        clusters = ClusterService(
-            cluster_store,
-            arranger=arranger,
-            plugins=plugins,
-            switch=switch,
-            etcd=etcd,
-            now=clock.now,
-        )
-        await clusters.resume()
-        await ensure_default_cluster(clusters, ROOT, Kms.of_root(listeners.endpoint))
+        await plane.start(stack)
+        await ensure_default_cluster(plane.clusters, ROOT, Kms.of_root(listeners.endpoint))
         closing = Closing(database, store, balances, clock.now)
         await closing.settle()
         meter = asyncio.create_task(closing.settle_regularly())
@@ -144,10 +132,10 @@ async def run_emulator(
             closing=closing,
             balances=balances,
             credentials=credentials,
-            clusters=clusters,
-            switch=switch,
-            plugins=plugins,
-            kubeconfigs=Kubeconfigs(authority, address),
+            clusters=plane.clusters,
+            switch=plane.switch,
+            plugins=plane.plugins,
+            kubeconfigs=plane.service.kubeconfigs,
             billing=Billing(database),
             addresses=Addresses(
                 http_port=listeners.http.port,
