@@ -107,7 +107,8 @@ def _inside(place: str, name: str) -> str:
 
 
 def _check_effect(statement: Mapping[str, Any], place: str) -> None:
-    if statement["Effect"] not in {"Allow", "Deny"}:
+    effect = statement["Effect"]
+    if not isinstance(effect, str) or effect not in {"Allow", "Deny"}:
         raise MalformedPolicyError(f"{place}.Effect", "has to be Allow or Deny")
 
 
