@@ -25,6 +25,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bare import bare_server
 from benchmarks.load import WARM_UP, Rate, Target, measure
 from benchmarks.moto import moto_server, moto_target
 from benchmarks.postgresql import temporary_server
@@ -40,7 +41,7 @@ CLIENTS = (1, 32)
 KEYS = (10, 1_000, 10_000)
 ACTIONS = ("Encrypt", "Decrypt", "GenerateDataKey")
 PLAINTEXT = base64.b64encode(bytes(32)).decode()
-_SIGNED_A_SECOND = 7_000
+_SIGNED_A_SECOND = 9_000
 _ROOT = Path(__file__).parents[1]
 _PORTS = ("ACKSIM_PORT", "ACKSIM_TLS_PORT", "ACKSIM_CONTROL_PORT")
 
@@ -156,6 +157,7 @@ def beside_moto(seconds: float, peers: str) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         started = stack.enter_context(emulator(Path(folder)))
         moto_port = stack.enter_context(moto_server(peers))
+        bare_port = stack.enter_context(bare_server())
         key_id = started.kms.create_key()["KeyId"]
         for action in ACTIONS:
             parameters = parameters_of(started.kms, action, [key_id])
@@ -164,6 +166,10 @@ def beside_moto(seconds: float, peers: str) -> dict[str, dict[str, float]]:
                 rates[f"acksim {action}, {clients}"] = rate(ours, clients, seconds)
                 theirs = moto_target(moto_port, action)
                 rates[f"moto {action}, {clients}"] = rate(theirs, clients, seconds)
+        for clients in CLIENTS:  # with Encrypt's own requests
+            parameters = parameters_of(started.kms, "Encrypt", [key_id])
+            empty = signed_target(bare_port, "Encrypt", parameters, seconds)
+            rates[f"bare uvicorn, {clients}"] = rate(empty, clients, seconds)
     return rates
 
 
@@ -293,5 +299,10 @@ def _print(results: dict[str, Any]) -> None:
                 print(f"  {row:<56}{figures:>8}")
     rates = results["beside moto (clients)"]
     for row in [row for row in rates if row.startswith("acksim")]:
-        times = rates[row]["per_second"] / rates[row.replace("acksim", "moto")]["per_second"]
-        print(f"{row.removeprefix('acksim ')}: {times:.1f} times moto's calls a second")
+        ours, clients = rates[row]["per_second"], row.rpartition(", ")[2]
+        times = ours / rates[row.replace("acksim", "moto")]["per_second"]
+        share = ours / rates[f"bare uvicorn, {clients}"]["per_second"]
+        print(
+            f"{row.removeprefix('acksim ')}: {times:.1f} times moto's calls a second, "
+            f"{share:.0%} of an empty uvicorn's"
+        )
