@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 5
 _FAREWELL_SECONDS = 0.3
+_LONG = 1 << 16  # no use in copying this
 _ALLOCATIONS_A_COLLECTION = 10_000
 # not that of "100 Continue", which the client waits for before it sends a body
 _FINAL_HEAD = tuple(b"HTTP/1.1 %d" % hundred for hundred in (2, 3, 4, 5))
@@ -30,12 +31,14 @@ class JoinedHead:
         self._head = b""
 
     def write(self, data: bytes) -> None:
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(_FINAL_HEAD):
+        head, self._head = self._head, b""
+        if not head and data.startswith(_FINAL_HEAD):
             self._head = data
-            return
-        self._transport.write(data)
+        elif head and len(data) > _LONG:
+            self._transport.write(head)
+            self._transport.write(data)
+        else:
+            self._transport.write(head + data)
 
     def close(self) -> None:
         if self._head:

@@ -56,6 +56,7 @@ class WatchStream:
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         tasks = [
             asyncio.create_task(self._pump()),
+            asyncio.create_task(self._bookmark_regularly()),
             asyncio.create_task(self._client_left()),
             asyncio.create_task(self._request.cluster.closing.wait()),
             asyncio.create_task(stopping.wait()),
@@ -95,31 +96,18 @@ class WatchStream:
             await self._send("ERROR", found)
 
     async def _forward(self, changes: AsyncGenerator[Change]) -> None:
-        """Send each change, and a bookmark every minute."""
-        clock = asyncio.get_running_loop().time
-        due = clock() + BOOKMARK_SECONDS
-        following: asyncio.Task[Change] = asyncio.ensure_future(anext(changes))
-        try:
-            while True:
-                done, _ = await asyncio.wait({following}, timeout=max(due - clock(), 0))
-                if clock() >= due:
-                    await self._bookmark()
-                    due = clock() + BOOKMARK_SECONDS
-                if not done:
-                    continue
-                try:
-                    change = following.result()
-                except StopAsyncIteration:
-                    return
-                self._revision = max(self._revision, change.revision)
-                if change.obj is not None:
-                    await self._send_object(change.type, change.obj)
-                elif change.initial_events_end:
-                    await self._bookmark({"k8s.io/initial-events-end": "true"})
-                following = asyncio.ensure_future(anext(changes))
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+        async for change in changes:
+            if change.obj is not None:
+                await self._send_object(change.type, change.obj)
+            # not before it is sent: a bookmark may come between
+            self._revision = max(self._revision, change.revision)
+            if change.initial_events_end:
+                await self._bookmark({"k8s.io/initial-events-end": "true"})
+
+    async def _bookmark_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(BOOKMARK_SECONDS)
+            await self._bookmark()
 
     async def _bookmark(self, annotations: Object | None = None) -> None:
         if not self._bookmarks or not self._revision:

@@ -24,6 +24,7 @@ from apiserver_shim.storage.etcd import EtcdClient, prefix_end
 from apiserver_shim.storage.etcd_pb2 import Event, KeyValue
 from apiserver_shim.storage.leases import Leases
 from apiserver_shim.storage.opening import open_all, open_most
+from apiserver_shim.storage.shared_events import SharedEvents
 from apiserver_shim.storage.watcher import Watcher
 
 Object = dict[str, Any]
@@ -98,6 +99,7 @@ class Store:
         self._tells_corrupt = self._version.allows_unsafe_deletion
         self._prefix = "/" + prefix.strip("/")
         self._transformers = transformers
+        self._events = SharedEvents[Object]()
 
     async def get(self, key: Key, *, revision: int = 0) -> StoredObject:
         """Read the newest version; raises NotFoundError.
@@ -231,12 +233,41 @@ class Store:
                         continue
                     transformer = self._transformers.for_resource(resource)
                     try:
-                        yield await _watch_event(event, transformer, previous=previous)
+                        yield await self._watch_event(event, transformer, previous=previous)
                     except (TransformError, DecodeError) as error:
                         if not self._tells_corrupt or event.type != Event.DELETE:
                             raise
                         revision = event.kv.mod_revision
                         raise corruption.unreadable_delete(resource, error, revision) from None
+
+    async def _watch_event(
+        self, event: Event, transformer: Transformer, *, previous: bool
+    ) -> WatchEvent:
+        kv = event.kv
+        revision = kv.mod_revision
+        if event.type == Event.DELETE:
+            if not event.HasField("prev_kv"):
+                key = kv.key.decode(errors="replace")
+                raise CorruptWatchError(
+                    f"etcd event received with PrevKv=nil (key={key!r}, "
+                    f"modRevision={revision}, type=DELETE)"
+                )
+            prev = await self._open_shared(revision, event.prev_kv, transformer)
+            return WatchEvent("DELETED", _at_revision(prev, revision), prev, revision)
+        obj = await self._open_shared(revision, kv, transformer)
+        if kv.create_revision == revision:
+            return WatchEvent("ADDED", obj, None, revision)
+        prev_obj = None
+        if previous and event.HasField("prev_kv"):
+            prev_obj = await self._open_shared(revision, event.prev_kv, transformer)
+        return WatchEvent("MODIFIED", obj, prev_obj, revision)
+
+    async def _open_shared(self, revision: int, kv: KeyValue, transformer: Transformer) -> Object:
+        found = self._events.find(revision, kv, transformer)
+        if found is None:
+            found = (await _open(kv, transformer)).obj
+            self._events.keep(revision, kv, transformer, found)
+        return found
 
     async def _open_page(self, resource: str, kvs: Sequence[KeyValue]) -> Items:
         transformer = self._transformers.for_resource(resource)
@@ -292,23 +323,3 @@ def _stored(kv: KeyValue, raw: bytes, stale: bool) -> StoredObject:
 async def _open(kv: KeyValue, transformer: Transformer) -> StoredObject:
     raw, stale = await transformer.from_storage(kv.value, kv.key)
     return _stored(kv, raw, stale)
-
-
-async def _watch_event(event: Event, transformer: Transformer, *, previous: bool) -> WatchEvent:
-    kv = event.kv
-    revision = kv.mod_revision
-    if event.type == Event.DELETE:
-        if not event.HasField("prev_kv"):
-            raise CorruptWatchError(
-                f"etcd event received with PrevKv=nil (key={kv.key.decode(errors='replace')!r}, "
-                f"modRevision={revision}, type=DELETE)"
-            )
-        prev = (await _open(event.prev_kv, transformer)).obj
-        return WatchEvent("DELETED", _at_revision(prev, revision), prev, revision)
-    obj = (await _open(kv, transformer)).obj
-    if kv.create_revision == revision:
-        return WatchEvent("ADDED", obj, None, revision)
-    prev_obj = None
-    if previous and event.HasField("prev_kv"):
-        prev_obj = (await _open(event.prev_kv, transformer)).obj
-    return WatchEvent("MODIFIED", obj, prev_obj, revision)

@@ -1,6 +1,7 @@
 """Fields that hold a moment: metav1.Time and metav1.MicroTime, RFC 3339 in JSON."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from apiserver_shim.storage.wire import (
@@ -29,10 +30,8 @@ def time(number: int, name: str, *, optional: bool = False) -> Field:
             out.append(empty)
 
     def read(obj: dict[str, Any], value: bytes) -> None:
-        seconds = _TIME.decode(value).get("seconds")
-        if seconds is not None:
-            moment = _EPOCH + timedelta(seconds=seconds)
-            obj[name] = moment.isoformat()[:19] + "Z"
+        if (moment := _rfc3339(value)) is not None:
+            obj[name] = moment
 
     return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
@@ -57,6 +56,15 @@ def micro_time(number: int, name: str) -> Field:
             obj[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
+
+
+@lru_cache(maxsize=4096)  # what was stored together, and everything in a list, has few moments
+def _rfc3339(encoded: bytes) -> str | None:
+    seconds = _TIME.decode(encoded).get("seconds")
+    if seconds is None:
+        return None
+    moment = _EPOCH + timedelta(seconds=seconds)
+    return moment.isoformat()[:19] + "Z"
 
 
 def _seconds(value: str) -> int:

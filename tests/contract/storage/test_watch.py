@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from apiserver_shim.encryption.transformer import TransformerSet
+from apiserver_shim.encryption.transformer import Identity, TransformerSet
 from apiserver_shim.errors import (
     CompactedError,
     FutureRevisionError,
@@ -196,3 +196,44 @@ async def test_a_watch_does_not_begin_without_etcd(own_etcd: EtcdProcess, own_st
     await own_etcd.stop()
     with pytest.raises(StorageUnavailableError):
         await anext(own_store.watch("secrets", revision=1))
+
+
+class CountingIdentity(Identity):
+    """Stores plaintext, and counts what it is asked to open."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+
+    async def from_storage(self, data: bytes, authenticated_data: bytes) -> tuple[bytes, bool]:
+        self.opened += 1
+        return await super().from_storage(data, authenticated_data)
+
+
+async def test_an_event_is_opened_once_however_many_watch(
+    own_etcd: EtcdProcess, secret: MakeSecret
+) -> None:
+    counting = CountingIdentity()
+    client = EtcdClient([own_etcd.endpoint])
+    transformers = TransformerSet({"secrets": counting})
+    store = Store(client, prefix="/shared", transformers=transformers)
+    created = await store.create(APP1, secret(a="MQ=="))
+    revision = int(created["metadata"]["resourceVersion"])
+    changed_at = await change(store, secret(a="Mg=="))
+    await store.delete(APP1, current=await store.get(APP1))
+    before = counting.opened
+
+    async def watch() -> list[WatchEvent]:
+        async with aclosing(store.watch("secrets", revision=revision)) as events:
+            return await take(events, 2)
+
+    first, *others = [await watch() for _ in range(3)]
+    assert all(other == first for other in others)
+    # the new object of the change and its old one, and the deleted one: not the same event's
+    assert counting.opened - before == 3
+
+    # another configuration opens for itself
+    transformers.swap({"secrets": CountingIdentity()})
+    assert await watch() == first
+    assert first[0].obj is not None
+    assert first[0].obj["metadata"]["resourceVersion"] == str(changed_at)
+    await client.close()
