@@ -24,7 +24,15 @@ from kms_emulator.gateway.pipeline import Gateway
 from kms_emulator.gateway.product import Product
 from kms_emulator.operations import kms_of, kms_product
 from kms_emulator.operations.kms import Kms
-from kms_emulator.ports import Authorizer, CallLog, Clock, GoodStanding, Identify, Standing
+from kms_emulator.ports import (
+    Authorizer,
+    CallLog,
+    Clock,
+    Diagnose,
+    GoodStanding,
+    Identify,
+    Standing,
+)
 from kms_emulator.service.keys import Keys
 from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore
@@ -57,6 +65,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     call_log: CallLog,
     now: Clock,
     standing: Standing | None = None,
+    diagnose: Diagnose | None = None,
     products: Iterable[Product] = (),
 ) -> Emulator:
     """KMS, and any further `products`, behind one gateway. The app closes `store` at its end."""
@@ -79,7 +88,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         # Have they paid.
         standing=standing,
         # May they: asked per resource, once the operation has found it.
-        permissions=Permissions(authorizer, mode=settings.auth),
+        permissions=Permissions(authorizer, mode=settings.auth, diagnose=diagnose),
         # Written once per call, after the operation and before the answer.
         call_log=call_log,
         now=now,

@@ -111,6 +111,14 @@ class Authorizer(Protocol):
     ) -> Decision: ...
 
 
+class Diagnose(Protocol):
+    """Why the Authorizer refused, in a form that the refused caller cannot read but hand on."""
+
+    async def __call__(
+        self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
+    ) -> str: ...
+
+
 class Standing(Protocol):
     """Whether an account's debts let it use a product. Raises ApiError if they do not."""
 

@@ -23,6 +23,7 @@ from sim.account.billing.closing import Closing
 from sim.account.billing.costs import Billing
 from sim.account.billing.prices import Currency, Model
 from sim.account.credentials import Credentials
+from sim.account.database import Database
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
@@ -33,6 +34,7 @@ from sim.clock import Clock, ClockError, parse_duration
 from sim.control_bills import add_bills
 from sim.control_encryption import add_encryption
 from sim.control_page import page
+from sim.control_ram import add_ram
 from sim.settings import DEFAULT_REGION, LOOPBACK, WorldSettings
 
 _STATUS_OF_CODE = {
@@ -119,6 +121,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     plugins: Plugins,
     kubeconfigs: Kubeconfigs,
     billing: Billing,
+    database: Database,
     addresses: Addresses,
 ) -> FastAPI:
     """The application of the control port."""
@@ -134,6 +137,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     _add_clusters(app, clusters, kubeconfigs)
     add_encryption(app, clusters, switch, plugins)
     add_bills(app, closing, balances, billing)
+    add_ram(app, database, clock.now)
     return app
 
 

@@ -144,6 +144,11 @@ class World:
         """`advance="8d"`, `freeze=True` or `reset=True`."""
         return self._json("POST", "/_sim/clock", move)
 
+    def explain(self, principal: str, action: str, resource: str, **options: Any) -> dict[str, Any]:
+        """Why a user, or role/NAME, may or may not; options: account_id, conditions."""
+        question = {"principal": principal, "action": action, "resource": resource}
+        return self._json("POST", "/_sim/ram/explain", {**question, **options})
+
     def rotate_key(self, key_id: str, **scope: str) -> dict[str, Any]:
         """A new version of a symmetric key, now; `scope`: account_id, region."""
         return self._json("POST", "/_sim/kms/rotate", {"key_id": key_id, **scope})

@@ -9,7 +9,7 @@ from typing import Final
 from kms_emulator.errors import NoPermissionError
 from kms_emulator.gateway.authentication import AuthMode
 from kms_emulator.gateway.product import Call, Resource
-from kms_emulator.ports import Authorizer, Caller, Decision, PrincipalKind
+from kms_emulator.ports import Authorizer, Caller, Decision, Diagnose, PrincipalKind
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,11 @@ _PRINCIPAL_TYPES: Final[Mapping[PrincipalKind, str]] = {
 class Permissions:
     """Asks the Authorizer; in soft mode a refusal is logged and passed over, in off never asked."""
 
-    def __init__(self, authorizer: Authorizer, *, mode: AuthMode) -> None:
+    def __init__(
+        self, authorizer: Authorizer, *, mode: AuthMode, diagnose: Diagnose | None = None
+    ) -> None:
         self._authorizer = authorizer
+        self._diagnose = diagnose
         self._mode = mode
 
     async def require(self, call: Call, action: str, resources: tuple[Resource, ...]) -> None:
@@ -64,9 +67,16 @@ class Permissions:
             allowed = any(allows) if policy.owner == caller.account_id else all(allows)
         if by_resource is Decision.EXPLICIT_DENY:
             return _detail(caller, action, Decision.EXPLICIT_DENY, policy_type="KeyPolicy")
-        if by_identity is Decision.EXPLICIT_DENY:
-            return _detail(caller, action, Decision.EXPLICIT_DENY)
-        return None if allowed else _detail(caller, action, Decision.IMPLICIT_DENY)
+        denied = by_identity is Decision.EXPLICIT_DENY
+        if allowed and not denied:
+            return None
+        decision = Decision.EXPLICIT_DENY if denied else Decision.IMPLICIT_DENY
+        detail = _detail(caller, action, decision)
+        if self._diagnose is not None:
+            detail["EncodedDiagnosticMessage"] = await self._diagnose(
+                caller, action, resource=resource.arn, context=context
+            )
+        return detail
 
 
 def _detail(

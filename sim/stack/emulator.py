@@ -99,13 +99,15 @@ async def run_emulator(
                 now=clock.now,
             )
         )
+        authorizer = RamAuthorizer(database, generations)
         alibaba = create_kms(
             KmsSettings(
                 auth=settings.auth, default_region=DEFAULT_REGION, limited=settings.limited
             ),
             store=store,
             identify=credentials,
-            authorizer=RamAuthorizer(database, generations),
+            authorizer=authorizer,
+            diagnose=authorizer.diagnose,
             call_log=Ledger(database, cluster_of=roles.cluster_of),
             standing=AccountStanding(balances, clock.now),
             products=(
@@ -137,6 +139,7 @@ async def run_emulator(
             plugins=plane.plugins,
             kubeconfigs=plane.service.kubeconfigs,
             billing=Billing(database),
+            database=database,
             addresses=Addresses(
                 http_port=listeners.http.port,
                 https_port=listeners.https.port,

@@ -1,25 +1,25 @@
 """The gateway's Authorizer: what an account's users and roles may, by their policies."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from kms_emulator.ports import Caller, Decision
 from sim.account.database import Database
+from sim.account.ram.diagnostics import Diagnostics
 from sim.account.ram.evaluation import NamedDocument, PolicySet, Rights, Verdict
 from sim.account.ram.generations import Generations
 from sim.account.ram.groups import groups_of_user
 from sim.account.ram.held_policies import EntityType, Holder, held_policies
 from sim.account.ram.tables import ram_roles, ram_users
+from sim.account.tables import sts_sessions
 
 logger = logging.getLogger(__name__)
 
 _OWNER = Verdict(Decision.ALLOW)
 _MOST_KEPT = 4096
-SessionPolicy = Callable[[str], Awaitable[str | None]]
-"""The policy that a session was given, by the session's access key id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,10 @@ class _Kept:
 class RamAuthorizer:
     """Rights are kept, ready to be asked, for as long as the account's generation is the same."""
 
-    def __init__(
-        self,
-        database: Database,
-        generations: Generations,
-        *,
-        session_policy: SessionPolicy | None = None,
-    ) -> None:
+    def __init__(self, database: Database, generations: Generations) -> None:
         self._database = database
         self._generations = generations
-        self._session_policy = session_policy
+        self._diagnostics = Diagnostics(database)
         self._kept: dict[str, _Kept] = {}
 
     async def decide(
@@ -64,6 +58,13 @@ class RamAuthorizer:
             self._keep(caller.access_key_id, kept)
         return kept.rights.decide(action, resource, context)
 
+    async def diagnose(
+        self, caller: Caller, action: str, /, *, resource: str, context: Mapping[str, str]
+    ) -> str:
+        """The verdict, sealed for whoever may decode it."""
+        verdict = await self.verdict(caller, action, resource=resource, context=context)
+        return await self._diagnostics.encode(caller, verdict, (action, resource), context)
+
     def _keep(self, access_key_id: str, kept: _Kept) -> None:
         if len(self._kept) >= _MOST_KEPT and access_key_id not in self._kept:
             del self._kept[next(iter(self._kept))]  # the oldest: sessions come and go
@@ -72,16 +73,22 @@ class RamAuthorizer:
     async def _load(self, caller: Caller) -> Rights:
         entity: EntityType = "User" if caller.kind == "ram-user" else "Role"
         entity_id, _, _ = caller.principal_id.partition(":")
-        identity = await self._database.run(
-            lambda connection: policies_of(connection, Holder(caller.account_id, entity, entity_id))
+        holder = Holder(caller.account_id, entity, entity_id)
+        policy = select(sts_sessions.c.policy).where(
+            sts_sessions.c.access_key_id == caller.access_key_id
         )
-        text = None
-        if entity == "Role" and self._session_policy is not None:
-            text = await self._session_policy(caller.access_key_id)
-        if not text:
-            return Rights(PolicySet(identity))
-        limit = NamedDocument("Session", "session policy", "v1", text, caller.user_name)
-        return Rights(PolicySet(identity), PolicySet((limit,)))
+
+        def work(connection: Connection) -> Rights:
+            identity = PolicySet(policies_of(connection, holder))
+            text = connection.scalar(policy) if entity == "Role" else None
+            if not text:
+                return Rights(identity)
+            session = f"session {caller.user_name}"
+            return Rights(
+                identity, PolicySet((NamedDocument("Session", "policy", "v1", text, session),))
+            )
+
+        return await self._database.read(work)
 
 
 def policies_of(connection: Connection, holder: Holder) -> list[NamedDocument]:

@@ -29,7 +29,7 @@ class Generations:
         if not self._database.shared:
             return self._counts[account_id]
         query = select(ram_accounts.c.generation).where(ram_accounts.c.account_id == account_id)
-        return await self._database.run(lambda connection: connection.scalar(query) or 0)
+        return await self._database.read(lambda connection: connection.scalar(query) or 0)
 
     async def change(self, account_id: str, work: Callable[[Connection], T]) -> T:
         """`work` in one transaction; when this returns, nobody decides by what was before."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from sim.account.database import Database
 from sim.account.ram.access_keys import UserKeys
 from sim.account.ram.attachments import Attachments
+from sim.account.ram.diagnostics import Diagnostics
 from sim.account.ram.generations import Generations
 from sim.account.ram.groups import Groups
 from sim.account.ram.policies import Policies
@@ -24,6 +25,7 @@ class Ram:
     roles: Roles
     policies: Policies
     attachments: Attachments
+    diagnostics: Diagnostics
 
 
 def ram_of(database: Database, generations: Generations, now: Callable[[], datetime]) -> Ram:
@@ -35,4 +37,5 @@ def ram_of(database: Database, generations: Generations, now: Callable[[], datet
         Roles(*parts),
         Policies(*parts),
         Attachments(*parts),
+        Diagnostics(database),
     )

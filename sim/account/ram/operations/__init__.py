@@ -8,7 +8,15 @@ from sim.account.ram.errors import (
     RamLimitError,
     RoleNotExistError,
 )
-from sim.account.ram.operations import attachments, groups, policies, roles, unbuilt, users
+from sim.account.ram.operations import (
+    attachments,
+    diagnostics,
+    groups,
+    policies,
+    roles,
+    unbuilt,
+    users,
+)
 from sim.account.ram.operations.rows import Row
 from sim.account.ram.ram import Ram
 
@@ -18,6 +26,7 @@ OPERATIONS: tuple[Row, ...] = (
     *roles.ROWS,
     *policies.ROWS,
     *attachments.ROWS,
+    *diagnostics.ROWS,
     *unbuilt.ROWS,
 )
 
