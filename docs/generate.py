@@ -7,9 +7,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from kms_emulator.operations import kms_of, kms_product
-from kms_emulator.ports import wall_clock
-from kms_emulator.store import MemoryKeyStore
+from kms_emulator import operations as kms
+from sim.account.actiontrail import product as actiontrail
+from sim.account.bss import operations as bss
+from sim.account.ram import operations as ram
+from sim.ack import cs
 from sim.cli.parser import build_parser
 from sim.settings import SETTINGS
 
@@ -34,22 +36,31 @@ def reference() -> str:
 
 
 def coverage() -> str:
-    """Every KMS operation and whether it is built."""
-    rows = kms_product(kms_of(MemoryKeyStore(), now=wall_clock)).operations
-    built = [row for row in rows if row.built]
-    lines = [_NOTE, "# Coverage of Alibaba Cloud KMS 2016-01-20", ""]
-    lines += [
-        f"{len(built)} of {len(rows)} operations are built. The others answer a named error.",
-        "",
-    ]
-    lines += ["| operation | built | kind | RAM action | billed as |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {row.name} | {'yes' if row.built else 'no'} | {row.access} | "
-        f"{f'`{row.ram_action}`' if row.ram_action else '-'} | {row.billable or '-'} |"
-        for row in sorted(rows, key=lambda row: (not row.built, row.name))
-    ]
-    return "\n".join(lines) + "\n"
+    """Every operation of every product, and whether it is built."""
+    lines = [_NOTE, "# Coverage of Alibaba Cloud", ""]
+    for title, rows in _PRODUCTS:
+        built = [row for row in rows if row.built]
+        lines += [f"## {title}", "", f"{len(built)} of {len(rows)} known operations are built."]
+        if len(built) < len(rows):
+            lines[-1] += " The others answer a named error."
+        lines += ["", "| operation | built | kind | RAM action | billed as |"]
+        lines += ["|---|---|---|---|---|"]
+        lines += [
+            f"| {row.name} | {'yes' if row.built else 'no'} | {row.access} | "
+            f"{f'`{row.ram_action}`' if row.ram_action else '-'} | {row.billable or '-'} |"
+            for row in sorted(rows, key=lambda row: (not row.built, row.name))
+        ]
+        lines.append("")
+    return "\n".join(lines)
 
+
+_PRODUCTS = (
+    ("KMS 2016-01-20", kms.OPERATIONS),
+    ("RAM 2015-05-01", ram.OPERATIONS),
+    ("CS (ACK) 2015-12-15", cs.OPERATIONS),
+    ("ActionTrail 2020-07-06", actiontrail.OPERATIONS),
+    ("BssOpenApi 2017-12-14", bss.OPERATIONS),
+)
 
 PAGES = {"reference.md": reference, "coverage.md": coverage}
 

@@ -19,9 +19,15 @@ from kms_emulator.app import open_store
 from kms_emulator.errors import NewerSchemaError
 from kms_emulator.keys import Scope
 from kms_emulator.migration import Schema, bring_to_head, upgrade
+from kms_emulator.ports import Decision, wall_clock
 from kms_emulator.sql_engine import open_engine
 from kms_emulator.sql_tables import SCHEMA as KMS
+from sim.account.credentials import Credentials
 from sim.account.database import SCHEMA as ACCOUNT
+from sim.account.database import Database
+from sim.account.ram.authorizer import RamAuthorizer
+from sim.account.ram.generations import Generations
+from sim.account.ram.roles import MANAGED_SECURITY_ROLE
 
 SCHEMAS = pytest.mark.parametrize("schema", [KMS, ACCOUNT], ids=["kms", "account"])
 HERE = Scope("1000000000000001", "cn-hangzhou")
@@ -131,3 +137,30 @@ def test_a_start_without_an_upgrade_does_not_import_alembic(tmp_path: Path) -> N
     )
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+FIRST_ACCOUNT = """
+INSERT INTO accounts (id, name, created) VALUES ('1000000000000001', 'root', 1767323045)"""
+FIRST_ACCESS_KEY = """
+INSERT INTO access_keys (id, account_id, secret, active, created)
+ VALUES ('LTAIold', '1000000000000001', 'secret', TRUE, 1767323045)"""
+
+
+async def test_accounts_of_before_ram_keep_their_key_and_may_use_kms_keys(location: str) -> None:
+    engine = open_engine(location)
+    at_first(engine, ACCOUNT, FIRST_ACCOUNT, FIRST_ACCESS_KEY)
+    engine.dispose()
+    database = Database(location)
+    generations = Generations(database)
+    credentials = Credentials(database, generations, wall_clock)
+    owner = await credentials.access_key("LTAIold")
+    session = await credentials.assume_service_role(HERE.account_id, MANAGED_SECURITY_ROLE, "s1")
+    role = await credentials.access_key(session.access_key_id)
+    assert owner is not None
+    assert role is not None
+    assert owner.caller.kind == "root-account"
+    decision = await RamAuthorizer(database, generations).decide(
+        role.caller, "kms:Decrypt", resource="acs:kms:::key/k", context={}
+    )
+    database.close()
+    assert decision is Decision.ALLOW
