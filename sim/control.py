@@ -7,7 +7,7 @@ that name a host it knows, so that no web page can reach it by a name that point
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -185,6 +185,16 @@ def _add_keys(app: FastAPI, kms: Kms) -> None:
     async def rotate_key(body: KeyRotation) -> dict[str, str]:
         key = await kms.rotation.rotate(Scope(body.account_id, body.region), body.key_id)
         return {"key_id": key.id, "primary_key_version": key.primary.id}
+
+    @app.get("/_sim/kms/versions")
+    async def list_versions(
+        key_id: str = Query(default="alias/acksim", max_length=255),
+        account_id: str = ROOT_ACCOUNT_ID,
+        region: str = DEFAULT_REGION,
+    ) -> dict[str, Any]:
+        """The versions of any account's key, which signed calls tell to its account alone."""
+        key = await kms.keys.find(Scope(account_id, region), key_id)
+        return {"key_id": key.id, "versions": [version.id for version in key.versions]}
 
 
 def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfigs) -> None:

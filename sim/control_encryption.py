@@ -50,7 +50,10 @@ async def _encryption_json(cluster: Cluster, plugins: Plugins) -> dict[str, Any]
     key_id, key_version, problem = writing_key(cluster), None, None
     if key_id is not None:
         try:
-            key_version = (await plugins.describe_key(cluster, key_id)).primary_version
+            key = await plugins.describe_key(cluster, key_id)
+            key_version = key.primary_version
+            if key.state != "Enabled":
+                problem = f"Rejected.{key.state}: the key is {key.state}"
         except ClusterError as error:
             problem = f"{error.code}: {error.message}"
     return {

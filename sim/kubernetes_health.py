@@ -1,9 +1,7 @@
 """Whether a cluster's API server is ready, which of its checks fail, and why."""
 
-import base64
 import re
 import ssl
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from sim.kubernetes_client import load_user
 from sim.world import World
 
 _FAILED = re.compile(r"^\[-\](\S+) failed", re.MULTILINE)
@@ -34,21 +33,11 @@ def readiness(world: World, cluster: dict[str, Any]) -> Readiness:
         ready, report = _get(f"{base}?verbose", context)
         names = [] if ready else _FAILED.findall(report)
         if names:
-            _load_certificate(context, world.kubeconfig(cluster["cluster_id"]))
+            load_user(context, yaml.safe_load(world.kubeconfig(cluster["cluster_id"])))
         reasons = {name: _get(f"{base}/{name}", context)[1].strip() for name in names}
     except (urllib.error.URLError, OSError) as error:
         return Readiness(False, {"unreachable": str(error)}, str(error))
     return Readiness(ready, reasons, report)
-
-
-def _load_certificate(context: ssl.SSLContext, kubeconfig: str) -> None:
-    """Present the client certificate that a kubeconfig holds; ssl takes it from a file alone."""
-    user = yaml.safe_load(kubeconfig)["users"][0]["user"]
-    with tempfile.NamedTemporaryFile() as file:
-        for field in ("client-certificate-data", "client-key-data"):
-            file.write(base64.b64decode(user[field]))
-        file.flush()
-        context.load_cert_chain(file.name)
 
 
 def _get(url: str, context: ssl.SSLContext) -> tuple[bool, str]:

@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sim.layout import Layout
 
+_PATIENT_SECONDS = 90.0
+
 
 class WorldError(Exception):
     """The world refused or is not there; the text says what to do next."""
@@ -127,9 +129,10 @@ class World:
         return self._json("POST", path, {"key_id": key_id})
 
     def drop_unneeded_providers(self, cluster_id: str) -> list[dict[str, Any]]:
-        """The KMS providers that no stored Secret depended on; may take 20 s."""
+        """The KMS providers that no stored Secret depended on; may take half a minute."""
         path = f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption/drop-unneeded"
-        dropped: list[dict[str, Any]] = self._json("POST", path)["dropped"]
+        answer = self._request("POST", path, None, timeout=_PATIENT_SECONDS)
+        dropped: list[dict[str, Any]] = json.loads(answer)["dropped"]
         return dropped
 
     def kubeconfig(self, cluster_id: str) -> str:
@@ -153,6 +156,10 @@ class World:
         """A new version of a symmetric key, now; `scope`: account_id, region."""
         return self._json("POST", "/_sim/kms/rotate", {"key_id": key_id, **scope})
 
+    def key_versions(self, key_id: str, **scope: str) -> dict[str, Any]:
+        """`{key_id, versions}` of a key by id, alias or ARN; `scope`: account_id, region."""
+        return self._json("GET", f"/_sim/kms/versions?{urlencode({'key_id': key_id, **scope})}")
+
     def bill(self, **query: Any) -> dict[str, Any]:
         return self._json("GET", f"/_sim/bill?{urlencode(query)}")
 
@@ -165,7 +172,9 @@ class World:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return json.loads(self._request(method, path, body))
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float = 30
+    ) -> bytes:
         request = urllib.request.Request(  # noqa: S310 - the control address of our own world
             self.facts.control + path,
             method=method,
@@ -173,7 +182,7 @@ class World:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
                 content: bytes = answer.read()
                 return content
         except urllib.error.HTTPError as error:

@@ -8,15 +8,14 @@ import asyncio
 import re
 import socket
 import ssl
-import tempfile
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
 from sim.ack.cluster import Cluster
 from sim.ack.kubeconfig import ADMIN_GROUP, ADMIN_USER, ApiServerAddress
-from sim.ack.pki import KeyPair, LocalAuthority
+from sim.ack.pki import LocalAuthority
+from sim.kubernetes_client import load_pem
 
 # Upstream's metric: the hash of the file whose transformers are in use since the last swap.
 _SERVED = re.compile(
@@ -75,13 +74,6 @@ class ApiServers:
 
     def _trust(self, cluster: Cluster) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self._authority.certificate_path))
-        load_certificate(context, self._authority.client(ADMIN_USER, [ADMIN_GROUP], cluster.id))
+        pair = self._authority.client(ADMIN_USER, [ADMIN_GROUP], cluster.id)
+        load_pem(context, pair.certificate + pair.private_key)
         return context
-
-
-def load_certificate(context: ssl.SSLContext, pair: KeyPair) -> None:
-    """Present a client certificate; ssl takes it from a file alone."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(pair.certificate + pair.private_key)
-        file.flush()
-        context.load_cert_chain(Path(file.name))

@@ -4,8 +4,8 @@ Nothing is decrypted: each value says itself who sealed it. Pages keep memory sm
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from apiserver_shim.storage.etcd import EtcdClient, prefix_end
@@ -14,7 +14,7 @@ from sim.etcd_view import Sealed, describe
 
 _PAGE_BYTES = 8 << 20
 _MOST_KEYS = 1000
-_FIRST_KEYS = 100
+_FIRST_KEYS = 16  # of unknown size, at most 1.5 MiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,33 @@ class Seal:
         return cls(name, scheme.removeprefix("kms:"), _key_id(sealed), sealed.key_version)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a cluster's Secrets are sealed now: by nobody, or a provider and a key version."""
+
+    provider: str | None
+    kms: str
+    key_version: str | None
+
+    @classmethod
+    def of(cls, encryption: Mapping[str, Any]) -> "Wanted":
+        """From what the control API says of a cluster's encryption."""
+        return cls(encryption["provider"], encryption["kms"], encryption["key_version"])
+
+    def is_met(self, seal: Seal) -> bool:
+        """Whether the value was sealed as a new one would be."""
+        if self.provider is None:
+            return seal.provider is None
+        return self._same_provider(seal) and seal.key_version == self.key_version
+
+    def hides_staleness(self, seal: Seal) -> bool:
+        """KMS v1 stores no key_id: to the API server an older version of the key is not stale."""
+        return self.kms == "v1" and self._same_provider(seal)
+
+    def _same_provider(self, seal: Seal) -> bool:
+        return (seal.provider, seal.kms) == (self.provider, self.kms)
+
+
 @dataclass(slots=True)
 class Coverage:
     """The Secrets of one cluster, counted by seal."""
@@ -53,9 +80,9 @@ class Coverage:
         """The names of the providers that some Secret depends on."""
         return {seal.provider for seal in self.secrets if seal.provider is not None}
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[tuple[Seal, int]]:
         """The most frequent first."""
-        return [{**asdict(seal), "secrets": count} for seal, count in self.secrets.most_common()]
+        return self.secrets.most_common()
 
 
 async def survey(etcd: EtcdClient, etcd_prefix: str) -> Coverage:
@@ -68,19 +95,21 @@ async def survey(etcd: EtcdClient, etcd_prefix: str) -> Coverage:
 
 async def secret_pages(
     etcd: EtcdClient, etcd_prefix: str, *, pinned: bool = True
-) -> AsyncIterator[Sequence[KeyValue]]:
+) -> AsyncGenerator[Sequence[KeyValue], None]:
     """Pages of about 8 MiB in the order of keys; `pinned`: all as of the first one's moment."""
     prefix = f"{etcd_prefix}/secrets/".encode()
     start, end = prefix, prefix_end(prefix)
     limit, revision = _FIRST_KEYS, 0
     while True:
         page = await etcd.list(start, end, limit=limit, revision=revision if pinned else 0)
-        if page.kvs:
-            yield page.kvs
-        if page.total <= len(page.kvs) or not page.kvs:
+        if not page.kvs:
             return
-        start, revision = page.kvs[-1].key + b"\0", revision or page.revision
+        last, more = page.kvs[-1].key, page.total > len(page.kvs)
         average = sum(len(kv.value) for kv in page.kvs) // len(page.kvs) + 1
+        yield page.kvs
+        if not more:
+            return
+        start, revision = last + b"\0", revision or page.revision
         limit = max(1, min(_MOST_KEYS, _PAGE_BYTES // average))
 
 

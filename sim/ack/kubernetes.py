@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import orjson
 
-from sim.ack.api_servers import load_certificate
 from sim.ack.cluster import Cluster, ClusterError
 from sim.ack.kubeconfig import ADMIN_GROUP, ApiServerAddress
 from sim.ack.pki import LocalAuthority
+from sim.kubernetes_client import load_pem
 
 _USER = "ack-control-plane"
 _TIMEOUT_SECONDS = 10.0
@@ -99,5 +99,6 @@ class KubernetesApi:
 
     def _trust(self, cluster: Cluster) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self._authority.certificate_path))
-        load_certificate(context, self._authority.client(_USER, [ADMIN_GROUP], cluster.id))
+        pair = self._authority.client(_USER, [ADMIN_GROUP], cluster.id)
+        load_pem(context, pair.certificate + pair.private_key)
         return context

@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.3
 _RETRY_SECONDS = 1.0
-# Longer than a write may be under way: three calls of a plugin, then etcd.
-_GRACE_SECONDS = 15.0
+# Longer than a write may be under way: two calls of a plugin (3 s each), then etcd (5 s).
+_GRACE_SECONDS = 12.0
 
 Report = Callable[[Cluster, str | None], Awaitable[None]]
 Survey = Callable[[Cluster], Awaitable[Coverage]]

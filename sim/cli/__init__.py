@@ -50,6 +50,8 @@ def _is_for_people(error: Exception) -> bool:
         "sim.api_client": ("ApiRefusedError",),
         "sim.clock": ("ClockError",),
         "sim.etcd_view": ("EtcdViewError",),
+        "sim.ack.rewriting": ("AccessError",),
+        "apiserver_shim.errors": ("CompactedError", "StorageError", "StorageUnavailableError"),
     }
     kind = type(error)
     return kind.__name__ in readable.get(kind.__module__, ())

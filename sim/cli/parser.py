@@ -15,6 +15,13 @@ Alibaba Cloud KMS, ACK and Kubernetes Secret encryption in miniature, offline.
   acksim up            a world that stays; prints what to paste
   acksim test          the test-suite (in a checkout)
 """
+_REWRITE = (
+    "rewrite the stored Secrets that are not sealed as new ones are: by another key, an older "
+    "version of it, or nobody. With KMS v1 an older version is not stale to the API server; those "
+    "alone get the annotation encryption-key-rotation-time, as by the documented kubectl command. "
+    "Safe to interrupt and to run again"
+)
+_COVERAGE = "which provider, key and key version each stored Secret depends on, as etcd tells"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -102,7 +109,28 @@ def _add_clusters(commands: "Commands") -> None:
     delete.epilog = "example: acksim cluster delete c0123456789abcdef0123456789abcdef"
     for command in (restart, delete):
         command.add_argument("cluster", help="the cluster's id")
-    for command in (create, listing, restart, delete):
+    rewrite = _command(group, "rewrite", "sim.cli.rewrite:rewrite", "the storage migration")
+    rewrite.description = _REWRITE
+    rewrite.epilog = "example: acksim cluster rewrite default"
+    rewrite.add_argument("cluster", help="the cluster's id")
+    rewrite.add_argument(
+        "--concurrency",
+        type=_up_to_64,
+        metavar="N",
+        default=8,
+        help="requests under way at its API server, 1 to 64 (default: 8)",
+    )
+    coverage = _command(group, "coverage", "sim.cli.coverage:coverage", "what Secrets need")
+    coverage.description = _COVERAGE
+    coverage.epilog = "example: acksim cluster coverage --key alias/acksim || echo keep it"
+    coverage.add_argument("cluster", nargs="?", help="id (default: all clusters)")
+    coverage.add_argument(
+        "--key",
+        metavar="KEY",
+        help="may this key, or key version, be deleted? Exit code 0: nothing depends on it, 1: "
+        "something does, or nobody knows it",
+    )
+    for command in (create, listing, restart, delete, rewrite, coverage):
         _data_dir(command)
         _json(command)
 
@@ -274,6 +302,12 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return count
+
+
+def _up_to_64(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
+    return int(text)
 
 
 def _data_dir(parser: argparse.ArgumentParser) -> None:
