@@ -1,0 +1,116 @@
+"""RAM users of an account and a cluster's Secrets, as the page tests need them."""
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alibabacloud_ram20150501 import models as ram_models
+from alibabacloud_ram20150501.client import Client as Ram
+from alibabacloud_tea_openapi.models import Config
+from kubernetes import client, config
+
+from sim.api_client import Signer
+from sim.etcd_view import Sealed, describe, read_one
+from sim.private_file import write_private
+from sim.trail_client import TrailClient, TrailQuery
+from tests.contract.ack.conftest import Account
+
+
+def ram_of(account: Account) -> Any:
+    return Ram(
+        Config(
+            access_key_id=account.access_key_id,
+            access_key_secret=account.access_key_secret,
+            endpoint=account.world.facts.endpoint.removeprefix("http://"),
+            protocol="HTTP",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RamUser:
+    """One user of an account with a key of their own."""
+
+    uid: str
+    name: str
+    door: Account
+    owner: Account
+
+    def attach(self, policy: str, kind: str = "System") -> None:
+        ram_of(self.owner).attach_policy_to_user(
+            ram_models.AttachPolicyToUserRequest(
+                policy_type=kind, policy_name=policy, user_name=self.name
+            )
+        )
+
+    def attach_statement(self, name: str, *statements: dict[str, Any]) -> None:
+        """A custom policy of these statements."""
+        document = json.dumps({"Version": "1", "Statement": list(statements)})
+        ram_of(self.owner).create_policy(
+            ram_models.CreatePolicyRequest(policy_name=name, policy_document=document)
+        )
+        self.attach(name, "Custom")
+
+
+def new_user(account: Account, name: str) -> RamUser:
+    ram = ram_of(account)
+    user = ram.create_user(ram_models.CreateUserRequest(user_name=name)).body.user
+    request = ram_models.CreateAccessKeyRequest(user_name=name)
+    key = ram.create_access_key(request).body.access_key
+    door = replace(
+        account, access_key_id=key.access_key_id, access_key_secret=key.access_key_secret
+    )
+    return RamUser(user.user_id, name, door, account)
+
+
+class Secrets:
+    """The Secrets of one cluster, through its API and as they lie in etcd."""
+
+    def __init__(self, account: Account, cluster_id: str) -> None:
+        self._world = account.world
+        self._cluster_id = cluster_id
+
+    @cached_property
+    def api(self) -> Any:
+        """Of the cluster's administrator."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "kubeconfig"
+            write_private(path, self._world.kubeconfig(self._cluster_id))
+            return client.CoreV1Api(config.new_client_from_config(str(path)))
+
+    def create(self, name: str, password: str = "hunter2") -> None:
+        body = {"metadata": {"name": name}, "stringData": {"password": password}}
+        self.api.create_namespaced_secret("default", body)
+
+    def read(self, name: str) -> dict[str, str]:
+        data: dict[str, str] = self.api.read_namespaced_secret(name, "default").data
+        return data
+
+    def raw(self, name: str) -> bytes:
+        prefix = self._world.cluster(self._cluster_id)["etcd_prefix"]
+        return read_one(self._world.facts.etcd, f"{prefix}/secrets/default/{name}")
+
+    def sealed(self, name: str) -> Sealed:
+        return describe(self.raw(name))
+
+
+def primary_version(account: Account, key_id: str) -> str:
+    """What a value sealed under the key now names."""
+    described = account.kms.call("DescribeKey", KeyId=key_id)["KeyMetadata"]
+    return str(described["PrimaryKeyVersion"])
+
+
+def calls_by_the_role(account: Account, action: str) -> list[dict[str, Any]]:
+    """What the trail shows of KMS calls by the control plane's role."""
+    signer = Signer(account.access_key_id, account.access_key_secret)
+    trail = TrailClient(account.world.facts.endpoint, signer)
+    found = trail.events(TrailQuery({"ServiceName": "Kms", "EventName": action}))
+    return [
+        event
+        for event in found
+        if event["userIdentity"]["type"] == "assumed-role"
+        and event["userIdentity"]["userName"].startswith("aliyuncsmanagedsecurityrole:")
+    ]
