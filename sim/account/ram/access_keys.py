@@ -77,7 +77,7 @@ class UserKeys:
                 )
             ]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def set_active(
         self, account_id: str, user_name: str, key_id: str, *, active: bool

@@ -18,7 +18,7 @@ from sim.account.ram.held_policies import (
     held_policies,
     holders,
 )
-from sim.account.ram.policies import PolicyType, get_policy
+from sim.account.ram.policy_rows import PolicyType, get_policy
 from sim.account.ram.roles import Role, get_role, role_of
 from sim.account.ram.tables import ram_groups, ram_roles, ram_users
 from sim.account.ram.users import User, get_user, user_of
@@ -67,7 +67,7 @@ class Attachments:
         self, account_id: str, entity: tuple[EntityType, str]
     ) -> list[HeldPolicy]:
         """In the order of names."""
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: held_policies(connection, _holder(connection, account_id, entity))
         )
 
@@ -86,7 +86,7 @@ class Attachments:
                     found.roles.append((role_of(_row(connection, holder)), since))
             return found
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
 
 _TABLES = {"User": ram_users, "Group": ram_groups, "Role": ram_roles}

@@ -49,12 +49,12 @@ class Groups:
 
     async def get(self, account_id: str, name: str) -> Group:
         """Raises EntityNotExistError."""
-        return await self._database.run(lambda connection: get_group(connection, account_id, name))
+        return await self._database.read(lambda connection: get_group(connection, account_id, name))
 
     async def all(self, account_id: str) -> list[Group]:
         """In the order of names."""
         query = select(ram_groups).where(ram_groups.c.account_id == account_id)
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: [
                 group_of(row) for row in connection.execute(query.order_by(ram_groups.c.name_key))
             ]
@@ -152,7 +152,7 @@ class Groups:
             )
             return [(user_of(row), _moment(row.joined)) for row in connection.execute(query)]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def groups_of(self, account_id: str, user_name: str) -> list[tuple[Group, datetime]]:
         """What a user is in and since when, in the order of names."""
@@ -161,7 +161,7 @@ class Groups:
             user = get_user(connection, account_id, user_name)
             return groups_of_user(connection, user.id)
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
 
 def find_group(connection: Connection, account_id: str, name: str) -> Group | None:

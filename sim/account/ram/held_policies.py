@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
 from sim.account.ram.errors import EntityAlreadyExistsError, EntityNotExistError, RamLimitError
-from sim.account.ram.policies import Policy, PolicyType, find_policy, get_policy
+from sim.account.ram.policy_rows import Policy, PolicyType, find_policy, get_policy
 from sim.account.ram.tables import ram_attachments
 
 EntityType = Literal["User", "Group", "Role"]

@@ -102,16 +102,16 @@ class Roles:
 
     async def find(self, account_id: str, name: str) -> Role | None:
         """By its name, in any case."""
-        return await self._database.run(lambda connection: find_role(connection, account_id, name))
+        return await self._database.read(lambda connection: find_role(connection, account_id, name))
 
     async def get(self, account_id: str, name: str) -> Role:
         """Raises RoleNotExistError."""
-        return await self._database.run(lambda connection: get_role(connection, account_id, name))
+        return await self._database.read(lambda connection: get_role(connection, account_id, name))
 
     async def all(self, account_id: str) -> list[Role]:
         """In the order of names."""
         query = select(ram_roles).where(ram_roles.c.account_id == account_id)
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: [
                 role_of(row) for row in connection.execute(query.order_by(ram_roles.c.name_key))
             ]

@@ -55,16 +55,16 @@ class Users:
 
     async def find(self, account_id: str, name: str) -> User | None:
         """By its name, in any case."""
-        return await self._database.run(lambda connection: find_user(connection, account_id, name))
+        return await self._database.read(lambda connection: find_user(connection, account_id, name))
 
     async def get(self, account_id: str, name: str) -> User:
         """Raises EntityNotExistError."""
-        return await self._database.run(lambda connection: get_user(connection, account_id, name))
+        return await self._database.read(lambda connection: get_user(connection, account_id, name))
 
     async def all(self, account_id: str) -> list[User]:
         """In the order of names."""
         query = select(ram_users).where(ram_users.c.account_id == account_id)
-        return await self._database.run(
+        return await self._database.read(
             lambda connection: [
                 user_of(row) for row in connection.execute(query.order_by(ram_users.c.name_key))
             ]

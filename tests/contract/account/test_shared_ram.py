@@ -13,7 +13,7 @@ from sim.account.credentials import Credentials
 from sim.account.database import Database
 from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.generations import Generations
-from sim.account.ram.policies import Policy
+from sim.account.ram.policy_rows import Policy
 from sim.account.ram.ram import Ram, ram_of
 from sim.account.ram.users import User
 

@@ -5,7 +5,7 @@ from typing import Any
 from kms_emulator.gateway.product import Call, Resource
 from sim.account.ram.errors import EntityNotExistError
 from sim.account.ram.operations.rows import Row, named_policy, policy_resource, row
-from sim.account.ram.policies import POLICY_TYPES, Policy
+from sim.account.ram.policy_rows import POLICY_TYPES, Policy
 from sim.account.ram.ram import Ram
 from sim.account.ram.schemas import answers
 from sim.account.ram.schemas import requests as asked

@@ -8,7 +8,7 @@ from kms_emulator.schemas.fields import time_text
 from sim.account.ram.access_keys import UserKey
 from sim.account.ram.groups import Group
 from sim.account.ram.held_policies import HeldPolicy
-from sim.account.ram.policies import Policy, PolicyVersion
+from sim.account.ram.policy_rows import Policy, PolicyVersion
 from sim.account.ram.roles import Role
 from sim.account.ram.users import User
 

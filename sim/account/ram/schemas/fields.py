@@ -17,7 +17,7 @@ from sim.account.ram.errors import (
     TooLongError,
     VersionIdFormatError,
 )
-from sim.account.ram.policies import POLICY_TYPES, PolicyType
+from sim.account.ram.policy_rows import POLICY_TYPES, PolicyType
 
 T = TypeVar("T")
 
@@ -80,8 +80,9 @@ PolicyTypeName = Annotated[PolicyType, BeforeValidator(_policy_type)]
 OptionalPolicyType = Annotated[PolicyTypeName | None, BeforeValidator(optional)]
 VersionNumber = Annotated[int, BeforeValidator(_version_number)]
 SessionDuration = Annotated[int, Field(ge=3600, le=43200)]
-Tags = Annotated[dict[str, str], BeforeValidator(_tags)]
-WantedTags = Annotated[dict[str, str | None], BeforeValidator(_tags)]
+_TagText = Annotated[str, StringConstraints(max_length=128)]
+Tags = Annotated[dict[_TagText, _TagText], BeforeValidator(_tags)]
+WantedTags = Annotated[dict[_TagText, _TagText | None], BeforeValidator(_tags)]
 
 
 class UserRequest(WireRequest):

@@ -11,7 +11,7 @@ from sqlalchemy import event, update
 
 from kms_emulator.ports import Caller, Decision
 from sim.account.ram import authorizer as authorizer_module
-from sim.account.ram.policies import Policy
+from sim.account.ram.policy_rows import Policy
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
 from sim.account.tables import sts_sessions
 from tests.unit.sim.ram.conftest import Room

@@ -7,7 +7,7 @@ import pytest
 from kms_emulator.errors import ApiError
 from sim.account.ram import users as users_module
 from sim.account.ram.groups import Group
-from sim.account.ram.policies import Policy
+from sim.account.ram.policy_rows import Policy
 from sim.account.ram.roles import Role
 from sim.account.ram.users import User
 from tests.unit.sim.ram.conftest import Room
