@@ -7,21 +7,18 @@ unknown, as an access key that never was. What RAM changes of a user's key count
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from kms_emulator.ports import AccessKey, Caller, root_caller
 from sim.account.database import Database
-from sim.account.ram.errors import RoleNotTrustingError
 from sim.account.ram.generations import Generations
 from sim.account.ram.identifiers import new_access_key
-from sim.account.ram.roles import CONTAINER_SERVICE, authorize_container_service, get_role
+from sim.account.ram.roles import authorize_container_service
 from sim.account.ram.tables import ram_users
 from sim.account.tables import access_keys, accounts, sts_sessions
-
-SESSION_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +28,6 @@ class RootKey:
     account_id: str
     access_key_id: str
     access_key_secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RoleSession:
-    """Temporary credentials of an assumed role."""
-
-    access_key_id: str
-    access_key_secret: str = field(repr=False)
-    security_token: str = field(repr=False)
-    expiration: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,48 +100,10 @@ class Credentials:
         await self.ensure_account(root, name, authorized=authorized)
         return root
 
-    async def assume_service_role(
-        self, account_id: str, role_name: str, session_name: str
-    ) -> RoleSession:
-        """Temporary credentials for Container Service, which the role has to trust.
-
-        Raises RoleNotExistError, RoleNotTrustingError.
-        """
-        created = self._now()
-        session = RoleSession(
-            "STS." + secrets.token_hex(12),
-            secrets.token_hex(20),
-            secrets.token_urlsafe(96),
-            created + SESSION_LIFETIME,
-        )
-
-        def work(connection: Connection) -> None:
-            role = get_role(connection, account_id, role_name)
-            if not role.trusts_service(CONTAINER_SERVICE):
-                raise RoleNotTrustingError(role.arn)
-            connection.execute(
-                delete(sts_sessions).where(sts_sessions.c.expires < created.timestamp() - 86400)
-            )
-            connection.execute(
-                sts_sessions.insert().values(
-                    access_key_id=session.access_key_id,
-                    account_id=account_id,
-                    secret=session.access_key_secret,
-                    security_token=session.security_token,
-                    role_name=role.name,
-                    role_id=role.id,
-                    session_name=session_name,
-                    created=created.timestamp(),
-                    expires=session.expiration.timestamp(),
-                )
-            )
-
-        await self._database.run(work)
-        self._forget_expired(created)
-        return session
-
     async def _keep(self, key: AccessKey) -> AccessKey | None:
         """A user's key is read once more, for it may have changed before its account was known."""
+        if key.expires_at is not None:
+            self._forget_expired(self._now())
         if key.caller.kind != "ram-user":
             self._known[key.access_key_id] = _Known(key, None)
             return key

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from kms_emulator.errors import ApiError
-from sim.account.credentials import Credentials
+from sim.account.sts.sessions import Sessions
 
 _PATH = "/credentials/"
 _REMEMBERED_KEYS = 100_000
@@ -32,8 +32,8 @@ class Grant:
 class RoleCredentials:
     """The tokens given out by this process."""
 
-    def __init__(self, credentials: Credentials, endpoint: str) -> None:
-        self._credentials = credentials
+    def __init__(self, sessions: Sessions, endpoint: str) -> None:
+        self._sessions = sessions
         self._endpoint = endpoint
         self._grants: dict[str, Grant] = {}
         self._issued = Issued()
@@ -59,7 +59,7 @@ class RoleCredentials:
         grant = self._grants.get(token)
         if grant is None:
             return None
-        session = await self._credentials.assume_service_role(
+        session = await self._sessions.begin_for_service(
             grant.account_id, grant.role_name, grant.session_name
         )
         self._issued.add(session.access_key_id, grant.cluster_id)

@@ -27,6 +27,11 @@ from sim.account.billing.standing import AccountStanding
 from sim.account.bss.operations import bss_product
 from sim.account.credentials import Credentials, RootKey
 from sim.account.database import Database
+from sim.account.instance_metadata import (
+    InstanceMetadata,
+    ensure_worker_role,
+    metadata_routes,
+)
 from sim.account.ledger import Ledger
 from sim.account.metadata import RoleCredentials, credentials_route
 from sim.account.ram.authorizer import RamAuthorizer
@@ -34,6 +39,8 @@ from sim.account.ram.generations import Generations
 from sim.account.ram.operations import ram_product
 from sim.account.ram.ram import ram_of
 from sim.account.seals import Seals
+from sim.account.sts.product import sts_product
+from sim.account.sts.sessions import Sessions
 from sim.ack.cs import cs_product
 from sim.ack.default_cluster import ensure_default_cluster
 from sim.ack.kubeconfig import ApiServerAddress
@@ -83,7 +90,17 @@ async def run_emulator(
             await _plant(read_seed(settings.seed), store, credentials, clock.now())
         balances = Balances(database, clock.now)
         seals = await Seals.of(database)
-        roles = RoleCredentials(credentials, listeners.endpoint)
+        sessions = Sessions(database, clock.now)
+        roles = RoleCredentials(sessions, listeners.endpoint)
+        await ensure_worker_role(ram, ROOT_ACCOUNT_ID)
+        instance = InstanceMetadata(
+            ROOT_ACCOUNT_ID,
+            DEFAULT_REGION,
+            roles=ram.roles,
+            sessions=sessions,
+            seals=seals,
+            now=clock.now,
+        )
         etcd = EtcdClient(list(settings.etcd))
         stack.push_async_callback(etcd.close)
         plane = control_plane(
@@ -112,6 +129,7 @@ async def run_emulator(
             standing=AccountStanding(balances, clock.now),
             products=(
                 ram_product(ram),
+                sts_product(ram.roles, sessions),
                 actiontrail_product(Trail(database), seals),
                 bss_product(balances, Records(database)),
                 cs_product(plane.service),
@@ -119,7 +137,10 @@ async def run_emulator(
             now=clock.now,
         )
         # Ahead of the gateway, which takes every other path.
-        alibaba.router.routes.insert(0, credentials_route(roles))
+        alibaba.router.routes[:0] = [
+            credentials_route(roles),
+            *metadata_routes(instance, settings.hostnames),
+        ]
         await stack.enter_async_context(_alibaba_apis(alibaba, settings, listeners, authority))
         await plane.start(stack)
         await ensure_default_cluster(plane.clusters, ROOT, Kms.of_root(listeners.endpoint))

@@ -18,6 +18,7 @@ from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.ram.generations import Generations
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
+from sim.account.sts.sessions import Sessions
 from sim.kms import KmsRefusedError
 from sim.trail_client import TrailQuery
 
@@ -77,7 +78,9 @@ async def test_calls_counted_at_both_are_all_counted(both: tuple[Database, Datab
 async def test_an_account_made_at_one_calls_at_the_other(both: tuple[Database, Database]) -> None:
     here, there = (Credentials(database, Generations(database), now) for database in both)
     root = await here.new_account("shop")
-    session = await here.assume_service_role(root.account_id, MANAGED_SECURITY_ROLE, "s1")
+    session = await Sessions(both[0], now).begin_for_service(
+        root.account_id, MANAGED_SECURITY_ROLE, "s1"
+    )
     for access_key_id in (root.access_key_id, session.access_key_id):
         found = await there.access_key(access_key_id)
         assert found is not None

@@ -28,6 +28,7 @@ from sim.account.database import Database
 from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.generations import Generations
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
+from sim.account.sts.sessions import Sessions
 
 SCHEMAS = pytest.mark.parametrize("schema", [KMS, ACCOUNT], ids=["kms", "account"])
 HERE = Scope("1000000000000001", "cn-hangzhou")
@@ -154,7 +155,9 @@ async def test_accounts_of_before_ram_keep_their_key_and_may_use_kms_keys(locati
     generations = Generations(database)
     credentials = Credentials(database, generations, wall_clock)
     owner = await credentials.access_key("LTAIold")
-    session = await credentials.assume_service_role(HERE.account_id, MANAGED_SECURITY_ROLE, "s1")
+    session = await Sessions(database, wall_clock).begin_for_service(
+        HERE.account_id, MANAGED_SECURITY_ROLE, "s1"
+    )
     role = await credentials.access_key(session.access_key_id)
     assert owner is not None
     assert role is not None

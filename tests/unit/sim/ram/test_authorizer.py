@@ -4,17 +4,18 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event
 
 from kms_emulator.ports import Caller, Decision
 from sim.account.ram import authorizer as authorizer_module
 from sim.account.ram.policy_rows import Policy
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
-from sim.account.tables import sts_sessions
-from tests.unit.sim.ram.conftest import Room
+from sim.account.sts.sessions import NewSession, Sessions
+from tests.unit.sim.ram.conftest import NOW, Room
 
 ALLOW, IMPLICIT, EXPLICIT = Decision
 
@@ -31,13 +32,9 @@ async def decide(room: Room, caller: Caller, action: str) -> Decision:
 
 async def session(room: Room, policy: str | None) -> Caller:
     """Of the managed role, with a policy of its own."""
-    made = await room.credentials.assume_service_role(room.account, MANAGED_SECURITY_ROLE, "s1")
-    statement = (
-        update(sts_sessions)
-        .where(sts_sessions.c.access_key_id == made.access_key_id)
-        .values(policy=policy)
-    )
-    await room.database.run(lambda connection: connection.execute(statement))
+    role = await room.ram.roles.get(room.account, MANAGED_SECURITY_ROLE)
+    new = NewSession("s1", timedelta(hours=1), policy=policy)
+    made = await Sessions(room.database, lambda: NOW).begin(role, new)
     key = await room.credentials.access_key(made.access_key_id)
     assert key is not None
     return key.caller

@@ -13,6 +13,7 @@ from sim.account.ram.authorizer import RamAuthorizer
 from sim.account.ram.errors import RoleNotExistError, RoleNotTrustingError
 from sim.account.ram.generations import Generations
 from sim.account.ram.roles import CONTAINER_SERVICE, MANAGED_SECURITY_ROLE, Role, Roles
+from sim.account.sts.sessions import Sessions
 
 ACCOUNT, OTHER = "1000000000000001", "1000000000000002"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -93,7 +94,8 @@ async def test_an_authorized_account_has_the_managed_role(database: Database) ->
         '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow",'
         '"Principal":{"Service":["cs.aliyuncs.com"]}}],"Version":"1"}'
     )
-    session = await credentials.assume_service_role(account, MANAGED_SECURITY_ROLE, account)
+    sessions = Sessions(database, lambda: NOW)
+    session = await sessions.begin_for_service(account, MANAGED_SECURITY_ROLE, account)
     key = await credentials.access_key(session.access_key_id)
     assert key is not None
     assert key.caller.principal_id == f"{found.id}:{account}"
@@ -113,10 +115,11 @@ async def test_without_the_role_or_its_trust_nobody_assumes_it(database: Databas
     roles = Roles(database, generations, lambda: NOW)
     account = (await credentials.new_account("shop", authorized=False)).account_id
     assert await roles.find(account, MANAGED_SECURITY_ROLE) is None
+    sessions = Sessions(database, lambda: NOW)
     with pytest.raises(RoleNotExistError, match="The role not exists: acs:ram::"):
-        await credentials.assume_service_role(account, MANAGED_SECURITY_ROLE, "s1")
+        await sessions.begin_for_service(account, MANAGED_SECURITY_ROLE, "s1")
     other = trust(f'"RAM":"acs:ram::{account}:root"')
     document = f'{{"Version":"1","Statement":[{other}]}}'
     await roles.create(Role(account, "", MANAGED_SECURITY_ROLE, document))
     with pytest.raises(RoleNotTrustingError, match="does not trust you"):
-        await credentials.assume_service_role(account, MANAGED_SECURITY_ROLE, "s1")
+        await sessions.begin_for_service(account, MANAGED_SECURITY_ROLE, "s1")
