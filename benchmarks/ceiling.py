@@ -101,10 +101,12 @@ class Bare:
 
     how = "bare stubs"
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, cluster: str = "") -> None:
+        """`cluster` is the prefix of somebody's Secrets; without it there are none yet."""
         self._member = Member(endpoint, None)
         self._value = codec.encode(secret("app-1"))
-        self._prefix = f"/bare-{secrets.token_hex(4)}/secrets/default/".encode()
+        cluster = cluster or f"/bare-{secrets.token_hex(4)}"
+        self._prefix = f"{cluster}/secrets/default/".encode()
         self._range = RangeRequest(key=self._prefix, range_end=prefix_end(self._prefix), limit=PAGE)
 
     async def create(self, name: str) -> None:
@@ -122,6 +124,15 @@ class Bare:
 
     async def page(self) -> None:
         await self._member.range(self._range, timeout=5)
+
+    async def page_ms(self, name: str = "") -> float:
+        """Read a page that begins with `name`; return how long that took."""
+        start, request = self._prefix + name.encode(), RangeRequest()
+        request.CopyFrom(self._range)
+        request.key = start
+        began = time.perf_counter()
+        await self._member.range(request, timeout=20)
+        return (time.perf_counter() - began) * 1000
 
     async def watch(self, ready: Callable[[], None], seen: Callable[[int], bool]) -> None:
         call = self._member.watch(None)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import uvloop
 
+from benchmarks.ceiling import Bare
+from benchmarks.load import Answer
 from benchmarks.served import Served
 from sim.world import World
 
@@ -35,15 +37,21 @@ async def listing(world: World, cluster: dict[str, str], number: int, *, pid: in
             break
         tokens.append(token)
     # both ends in turn, so that whatever else goes on meets both
-    first, last = [], []
+    first, last, bare_first, bare_last = [], [], [], []
+    bare, final = Bare(world.facts.etcd[0], cluster["etcd_prefix"]), _names(answer)[0]
     for _ in range(_PAGES):
         first.append(await _page_ms(served, tokens[0]))
+        bare_first.append(await bare.page_ms())
         last.append(await _page_ms(served, tokens[-1]))
+        bare_last.append(await bare.page_ms(final))
+    await bare.close()
     await served.close()
     return {
         "Secrets": number,
         "first page, ms": round(statistics.median(first), 1),
         "last page, ms": round(statistics.median(last), 1),
+        "first page of bare stubs, ms": round(statistics.median(bare_first), 1),
+        "last page of bare stubs, ms": round(statistics.median(bare_last), 1),
         "median of all pages, ms": round(statistics.median(latencies), 1),
         "slowest of all pages, ms": round(max(latencies), 1),
         "server before, MiB": before,
@@ -62,9 +70,9 @@ async def rewriting(world: World, cluster: dict[str, str], number: int) -> Figur
     began = time.perf_counter()
     names, token = list[str](), ""
     while True:
-        page = json.loads((await served.ask(served.requests.page(token))).body)
-        names += [item["metadata"]["name"] for item in page["items"]]
-        token = page["metadata"].get("continue", "")
+        answer = await served.ask(served.requests.page(token))
+        names += _names(answer)
+        token = json.loads(answer.body)["metadata"].get("continue", "")
         if not token:
             break
     listed = time.perf_counter() - began
@@ -123,6 +131,10 @@ async def _page_ms(served: Served, token: str) -> float:
     began = time.perf_counter()
     await served.ask(served.requests.page(token))
     return (time.perf_counter() - began) * 1000
+
+
+def _names(page: Answer) -> list[str]:
+    return [item["metadata"]["name"] for item in json.loads(page.body)["items"]]
 
 
 def _spread(values: list[float]) -> str:
