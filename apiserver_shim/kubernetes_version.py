@@ -7,29 +7,33 @@ import re
 from dataclasses import dataclass
 
 OLDEST, NEWEST = 27, 37
-_TEXT = re.compile(r"v?1\.([0-9]{1,3})(?:\.[0-9]+)?")
+_TEXT = re.compile(r"v?(1\.([0-9]{1,3})(\.[0-9]{1,3}(?:-[0-9A-Za-z.]{1,32})?)?)")
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesVersion:
-    """Kubernetes 1.``minor``, and its feature gates where they are set; None: its default."""
+    """Kubernetes 1.``minor``, and its feature gates where they are set; None: its default.
+
+    ``release`` is its full name, such as ``1.32.5-aliyun.1``; else it is the first of its minor.
+    """
 
     minor: int = 32
+    release: str = ""
     kms_v1: bool | None = None
     unsafe_deletion: bool | None = None
 
     @classmethod
     def parse(cls, text: str) -> "KubernetesVersion":
-        """Read ``1.32``, ``v1.32`` or ``v1.32.5``; raises ValueError."""
+        """Read ``1.32``, ``v1.32``, ``1.32.5`` or ``1.32.5-aliyun.1``; raises ValueError."""
         match = _TEXT.fullmatch(text)
-        if match is None or not OLDEST <= int(match[1]) <= NEWEST:
+        if match is None or not OLDEST <= int(match[2]) <= NEWEST:
             raise ValueError(f"Kubernetes version {text!r}: expected 1.{OLDEST} to 1.{NEWEST}")
-        return cls(int(match[1]))
+        return cls(int(match[2]), release=match[1] if match[3] else "")
 
     @property
     def git_version(self) -> str:
         """Return the version as ``/version`` tells it."""
-        return f"v1.{self.minor}.0"
+        return f"v{self.release}" if self.release else f"v1.{self.minor}.0"
 
     @property
     def allows_kms_v1(self) -> bool:

@@ -24,7 +24,7 @@ from sim.account.billing.costs import Billing
 from sim.account.billing.prices import Currency, Model
 from sim.account.credentials import Credentials
 from sim.account.database import Database
-from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.cluster import KUBERNETES_VERSION, Cluster, ClusterError
 from sim.ack.clusters import ClusterService
 from sim.ack.kubeconfig import Kubeconfigs
 from sim.ack.plugins import Plugins
@@ -84,6 +84,9 @@ class NewCluster(BaseModel):
     region: str = Field(default=DEFAULT_REGION, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")
     key_id: str | None = Field(default=None, max_length=255)
     kms: Literal["v1", "v2"] = "v1"
+    kubernetes_version: str = Field(
+        default=KUBERNETES_VERSION, max_length=32, description="such as 1.28 or 1.32.0-aliyun.1"
+    )
 
 
 class KeyRotation(BaseModel):
@@ -210,6 +213,7 @@ def _add_clusters(app: FastAPI, clusters: ClusterService, kubeconfigs: Kubeconfi
             region=body.region,
             key_id=body.key_id,
             kms_version=body.kms,
+            kubernetes_version=body.kubernetes_version,
         )
         return _cluster_json(cluster)
 
@@ -239,6 +243,7 @@ def _cluster_json(cluster: Cluster) -> dict[str, Any]:
         "name": cluster.name,
         "key_id": cluster.key_id,
         "kms": cluster.kms_version,
+        "kubernetes_version": cluster.kubernetes_version,
         "state": cluster.state,
         "switch_stage": cluster.switch_stage,
         "target_key_id": cluster.target_key_id,

@@ -60,6 +60,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def audit(self) -> Path:
+        """What the API servers were asked, if that is kept."""
+        return self.logs / "audit.log"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.root / "kubeconfig"
 

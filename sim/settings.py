@@ -41,6 +41,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ACKSIM_ETCD", "", "endpoints of a running etcd, comma separated; else one is started"),
     Setting("ACKSIM_AUTH", "strict", "signatures and permissions: off, soft (log only) or strict"),
     Setting("ACKSIM_LIMITS", "off", "the cloud's quotas of keys and calls a second: on or off"),
+    Setting(
+        "ACKSIM_AUDIT", "off", "logs/audit.log of API servers, in audit.k8s.io/v1 lines: on or off"
+    ),
     Setting("ACKSIM_HOST", LOOPBACK, "the address that every listener binds"),
     Setting("ACKSIM_PORT", "8700", "Alibaba Cloud APIs over HTTP"),
     Setting("ACKSIM_TLS_PORT", "8743", "Alibaba Cloud APIs over HTTPS"),
@@ -74,6 +77,7 @@ class WorldSettings:
     etcd: tuple[str, ...] = ()
     auth: AuthMode = "strict"
     limited: bool = False
+    audited: bool = False
     host: str = LOOPBACK
     ports: Ports = field(default_factory=Ports)
     hostnames: tuple[str, ...] = ()
@@ -101,6 +105,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
         etcd=endpoints(values["ACKSIM_ETCD"]),
         auth=auth_mode(values["ACKSIM_AUTH"]),
         limited=_switch(values, "ACKSIM_LIMITS"),
+        audited=_switch(values, "ACKSIM_AUDIT"),
         host=values["ACKSIM_HOST"],
         ports=Ports(
             http=_port(values, "ACKSIM_PORT"),
@@ -121,6 +126,7 @@ def role_environment(
         "ACKSIM_DATABASE": settings.database,
         "ACKSIM_SEED": str(settings.seed or ""),
         "ACKSIM_LIMITS": "on" if settings.limited else "off",
+        "ACKSIM_AUDIT": "on" if settings.audited else "off",
     }
 
 

@@ -64,4 +64,5 @@ class Arranger:
             ),
             plaintext_first=writing_key(cluster) is None,
             incarnation=cluster.incarnation,
+            kubernetes_version=cluster.kubernetes_version,
         )

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from apiserver_shim.errors import ShimError, StorageError
+from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.storage.etcd import EtcdClient
 from sim.ack.arranging import Arranger
-from sim.ack.cluster import Cluster, ClusterError, KmsVersion, State
+from sim.ack.cluster import KUBERNETES_VERSION, Cluster, ClusterError, KmsVersion, State
 from sim.ack.events import ClusterEvents
 from sim.ack.permissions import Permissions
 from sim.ack.plugins import Plugins
@@ -93,7 +94,7 @@ class ClusterService:
             creator=account_id,
         )
 
-    async def create(
+    async def create(  # noqa: PLR0913 - all that may be chosen of a cluster at once
         self,
         account_id: str,
         name: str,
@@ -101,11 +102,18 @@ class ClusterService:
         region: str,
         key_id: str | None,
         kms_version: KmsVersion = "v1",
+        kubernetes_version: str = KUBERNETES_VERSION,
         cluster_id: str | None = None,
     ) -> Cluster:
         """A running cluster; with `key_id`, one whose Secrets are sealed from the first."""
         draft = self.draft(account_id, name, region=region)
-        cluster = replace(draft, id=cluster_id or draft.id, key_id=key_id, kms_version=kms_version)
+        cluster = replace(
+            draft,
+            id=cluster_id or draft.id,
+            key_id=key_id,
+            kms_version=kms_version,
+            kubernetes_version=kubernetes_version,
+        )
         if key_id is not None:
             cluster = replace(cluster, key_id=await self._plugins.resolve_key(cluster))
         return await self._build(await self._admit(cluster))
@@ -171,6 +179,10 @@ class ClusterService:
                 await task
 
     async def _admit(self, cluster: Cluster) -> Cluster:
+        try:
+            KubernetesVersion.parse(cluster.kubernetes_version)
+        except ValueError as error:
+            raise ClusterError("InvalidParameter", str(error)) from None
         task_id = new_task_id()
         cluster = replace(cluster, state="initial", task_id=task_id)
         await self._store.insert(cluster)

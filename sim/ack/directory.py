@@ -11,10 +11,12 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from apiserver_shim.clusters import ClusterSpec
+from apiserver_shim.kubernetes_version import KubernetesVersion
 from sim.ack.pki import signing_key
 from sim.private_file import write_private
 
@@ -43,6 +45,7 @@ class Orders:
     providers: tuple[KmsEndpoint, ...]
     plaintext_first: bool
     incarnation: int
+    kubernetes_version: str
 
 
 class ClusterDirectory:
@@ -63,7 +66,11 @@ class ClusterDirectory:
         if not key.exists():
             write_private(key, signing_key())
         write_private(folder / "encryption.yaml", configuration_text(orders))
-        spec = {"etcd_prefix": orders.etcd_prefix, "incarnation": orders.incarnation}
+        spec = {
+            "etcd_prefix": orders.etcd_prefix,
+            "incarnation": orders.incarnation,
+            "kubernetes_version": orders.kubernetes_version,
+        }
         write_private(folder / "spec.json", json.dumps(spec))
 
     def remove(self, cluster_id: str) -> None:
@@ -95,7 +102,14 @@ class ClusterDirectory:
             incarnation=spec["incarnation"],
             service_account_key=key if key.exists() else None,
             certificate_authority=self._authority,
+            version=_version(spec),
         )
+
+
+def _version(spec: dict[str, Any]) -> KubernetesVersion:
+    """The release to play; an older control plane's orders named none."""
+    text = spec.get("kubernetes_version")
+    return KubernetesVersion.parse(text) if text else KubernetesVersion()
 
 
 def configuration_text(orders: Orders) -> str:

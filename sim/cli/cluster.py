@@ -7,8 +7,10 @@ from sim.cli.place import attached
 
 
 def create(arguments: argparse.Namespace) -> int:
+    version = arguments.kubernetes_version
+    release = {"kubernetes_version": version} if version else {}
     cluster = attached(arguments).create_cluster(
-        arguments.name, key_id=arguments.key, kms=arguments.kms
+        arguments.name, key_id=arguments.key, kms=arguments.kms, **release
     )
     if arguments.json:
         say_json(cluster)

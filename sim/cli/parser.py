@@ -68,6 +68,11 @@ def _add_world(commands: "Commands") -> None:
     )
     up.add_argument("--seed", metavar="FILE", help="keys and accounts to begin with (ACKSIM_SEED)")
     up.add_argument("--auth", choices=("off", "soft", "strict"), help="(ACKSIM_AUTH)")
+    up.add_argument(
+        "--audit",
+        action="store_true",
+        help="write what API servers are asked to logs/audit.log (ACKSIM_AUDIT)",
+    )
     up.add_argument("--detach", action="store_true", help="return when the world is ready")
     up.add_argument("--ephemeral", action="store_true", help="forget everything at the end")
     # For `--detach`, which must know the place that its child will forget.
@@ -101,6 +106,9 @@ def _add_clusters(commands: "Commands") -> None:
     create.add_argument("name")
     create.add_argument("--key", metavar="KEY", help="key id or alias that seals its Secrets")
     create.add_argument("--kms", choices=("v1", "v2"), default="v1", help="KMS provider version")
+    create.add_argument(
+        "--kubernetes-version", metavar="1.N", help="the release that its API server plays"
+    )
     listing = _command(group, "list", "sim.cli.cluster:list_clusters", "all clusters")
     listing.epilog = "example: acksim cluster list"
     restart = _command(group, "restart", "sim.cli.cluster:restart", "its API server starts afresh")

@@ -20,6 +20,8 @@ def world_settings(arguments: argparse.Namespace) -> WorldSettings:
         chosen = replace(chosen, etcd=settings.endpoints(arguments.etcd))
     if getattr(arguments, "auth", None):
         chosen = replace(chosen, auth=settings.auth_mode(arguments.auth))
+    if getattr(arguments, "audit", None):
+        chosen = replace(chosen, audited=True)
     return chosen
 
 

@@ -77,6 +77,7 @@ def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
         command += ["--etcd", ",".join(settings.etcd)]
     command += ["--auth", settings.auth]
     command += ["--seed", str(settings.seed)] if settings.seed else []
+    command += ["--audit"] if settings.audited else []
     command += ["--free-ports"] if arguments.free_ports else []
     log = layout.logs / "up.log"
     with log.open("wb") as output:

@@ -23,7 +23,11 @@ async def run_apiserver(settings: WorldSettings, kubernetes: Listener) -> None:
     etcd = EtcdClient(list(settings.etcd))
     try:
         app = create_apiserver(
-            ShimSettings(auth=settings.auth, reload_seconds=_RELOAD_SECONDS),
+            ShimSettings(
+                auth=settings.auth,
+                reload_seconds=_RELOAD_SECONDS,
+                audit_log=layout.audit if settings.audited else None,
+            ),
             etcd=etcd,
             source=ClusterDirectory(layout.clusters, authority=files.authority),
             now=Clock(layout.clock).now,

@@ -5,12 +5,23 @@ import pytest
 from apiserver_shim.kubernetes_version import KubernetesVersion
 
 
-@pytest.mark.parametrize("text", ["1.32", "v1.32", "v1.32.5"])
-def test_versions_are_read(text: str) -> None:
-    assert KubernetesVersion.parse(text).git_version == "v1.32.0"
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1.32", "v1.32.0"),
+        ("v1.32", "v1.32.0"),
+        ("v1.32.5", "v1.32.5"),
+        ("1.32.1-aliyun.1", "v1.32.1-aliyun.1"),
+    ],
+)
+def test_versions_are_read(text: str, told: str) -> None:
+    version = KubernetesVersion.parse(text)
+    assert (version.minor, version.git_version) == (32, told)
 
 
-@pytest.mark.parametrize("text", ["", "1", "1.26", "1.38", "2.30", "1.32-beta", "1.\u0663\u0662"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.26", "1.38", "2.30", "1.32-beta", "1.32.1-a\n", "1.\u0663\u0662"]
+)
 def test_other_versions_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected 1\.27 to 1\.37"):
         KubernetesVersion.parse(text)

@@ -30,6 +30,7 @@ def test_every_row_is_read() -> None:
             "ACKSIM_DATABASE": "postgresql://u:p@db/acksim",
             "ACKSIM_SEED": "/seed.yaml",
             "ACKSIM_LIMITS": "on",
+            "ACKSIM_AUDIT": "on",
             "ACKSIM_TLS_PORT": "2",
             "ACKSIM_KUBERNETES_PORT": "3",
             "ACKSIM_CONTROL_PORT": "0",
@@ -44,13 +45,14 @@ def test_every_row_is_read() -> None:
         changed.auth == "soft",
         changed.seed == Path("/seed.yaml"),
         changed.limited,
+        changed.audited,
         changed.host == "0.0.0.0",
         (changed.ports.http, changed.ports.https) == (1, 2),
         (changed.ports.kubernetes, changed.ports.control) == (3, 0),
         changed.hostnames == ("emulator",),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 12
+    assert len(SETTINGS) == 13
 
 
 @pytest.mark.parametrize(
