@@ -70,7 +70,8 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
         if isinstance(action, argparse._SubParsersAction):
             for child in dict.fromkeys(action.choices.values()):
                 yield from _commands(child)
-            return
+            if parser.get_default("handler") is None:  # only a name before other names
+                return
     yield parser
 
 

@@ -94,12 +94,16 @@ class World:
         except (urllib.error.URLError, OSError):
             return False
 
-    def new_account(self, name: str = "test", *, authorized: bool = True) -> dict[str, Any]:
+    def new_account(
+        self, name: str = "test", *, authorized: bool = True, **terms: str
+    ) -> dict[str, Any]:
         """`{account_id, access_key_id, access_key_secret}` of a fresh account.
 
         Only if `authorized` does it have the role by which Container Service uses its keys.
+        Terms: what it holds (`cash`), the price list (`model`) and `currency`.
         """
-        return self._json("POST", "/_sim/accounts", {"name": name, "authorized": authorized})
+        body = {"name": name, "authorized": authorized, **terms}
+        return self._json("POST", "/_sim/accounts", body)
 
     def clusters(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._call("GET", "/_sim/clusters")
@@ -162,6 +166,18 @@ class World:
 
     def bill(self, **query: Any) -> dict[str, Any]:
         return self._json("GET", f"/_sim/bill?{urlencode(query)}")
+
+    def costs(self, **query: Any) -> dict[str, Any]:
+        """What was charged, divided; filters: account_id, by, first, last (dates)."""
+        return self._json("GET", f"/_sim/costs?{urlencode(query)}")
+
+    def balance(self, **query: Any) -> dict[str, Any]:
+        """What an account (`account_id`) holds and owes."""
+        return self._json("GET", f"/_sim/balance?{urlencode(query)}")
+
+    def move_money(self, **transfer: str) -> dict[str, Any]:
+        """`recharge` or `withdraw`, an amount as text; `account_id`. Answers the balance."""
+        return self._json("POST", "/_sim/balance", transfer)
 
     def _json(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

@@ -1,12 +1,14 @@
 """Every command, its options and an example: argparse alone, no other import."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from sim import VERSION
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+from sim.cli.bill_parser import add_bill
+from sim.cli.command import Commands
+from sim.cli.command import command as _command
+from sim.cli.command import data_dir as _data_dir
+from sim.cli.command import group as _group
+from sim.cli.command import json_option as _json
 
 _OVERVIEW = """\
 Alibaba Cloud KMS, ACK and Kubernetes Secret encryption in miniature, offline.
@@ -37,12 +39,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_permissions(commands)
     _add_views(commands)
+    add_bill(commands)
     _add_clock(commands)
     _add_roles(commands)
     return parser
 
 
-def _add_story(commands: "Commands") -> None:
+def _add_story(commands: Commands) -> None:
     demo = _command(commands, "demo", "sim.cli.demo:demo", "a key is broken, a cluster suffers")
     demo.epilog = "example: acksim demo --fast"
     demo.add_argument("--fast", action="store_true", help="no pauses for reading")
@@ -57,7 +60,7 @@ def _add_story(commands: "Commands") -> None:
     bench.set_defaults(passes_on=True)
 
 
-def _add_world(commands: "Commands") -> None:
+def _add_world(commands: Commands) -> None:
     up = _command(commands, "up", "sim.cli.world:up", "start a world that stays")
     up.epilog = "example: acksim up --detach && eval $(acksim env) && kubectl get secrets -A"
     _data_dir(up)
@@ -99,7 +102,7 @@ def _add_world(commands: "Commands") -> None:
     _json(doctor)
 
 
-def _add_clusters(commands: "Commands") -> None:
+def _add_clusters(commands: Commands) -> None:
     group = _group(commands, "cluster", "clusters of the managed control plane")
     create = _command(group, "create", "sim.cli.cluster:create", "a new cluster")
     create.epilog = "example: acksim cluster create shop --key alias/acksim --kms v2"
@@ -143,7 +146,7 @@ def _add_clusters(commands: "Commands") -> None:
         _json(command)
 
 
-def _add_keys(commands: "Commands") -> None:
+def _add_keys(commands: Commands) -> None:
     group = _group(commands, "kms", "keys: signed calls to the KMS, as any client's")
     create = _command(group, "create", "sim.cli.kms:create", "a new key")
     create.epilog = "example: acksim kms create --alias alias/shop"
@@ -170,7 +173,7 @@ def _add_keys(commands: "Commands") -> None:
         _json(command)
 
 
-def _add_permissions(commands: "Commands") -> None:
+def _add_permissions(commands: Commands) -> None:
     group = _group(commands, "ram", "users, roles and policies, and why somebody may")
     explain = _command(group, "explain", "sim.cli.ram:explain", "why: the statement that decides")
     explain.epilog = (
@@ -206,7 +209,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _add_views(commands: "Commands") -> None:
+def _add_views(commands: Commands) -> None:
     group = _group(commands, "etcd", "what really lies in etcd")
     listing = _command(group, "ls", "sim.cli.etcd:ls", "keys and how each value is sealed")
     listing.epilog = "example: acksim etcd ls /registry/secrets/"
@@ -215,18 +218,12 @@ def _add_views(commands: "Commands") -> None:
     get.epilog = "example: acksim etcd get /registry/secrets/default/app1"
     get.add_argument("key", help="the etcd key")
     trail = _add_trail(commands)
-    bill = _command(commands, "bill", "sim.cli.records:bill", "what keys and their calls cost")
-    bill.epilog = "example: acksim bill --currency CNY"
-    bill.add_argument(
-        "--model", choices=("classic", "instances"), default="classic", help="(default: classic)"
-    )
-    bill.add_argument("--currency", choices=("USD", "CNY"), default="USD", help="(default: USD)")
-    for command in (listing, get, trail, bill):
+    for command in (listing, get, trail):
         _data_dir(command)
         _json(command)
 
 
-def _add_trail(commands: "Commands") -> argparse.ArgumentParser:
+def _add_trail(commands: Commands) -> argparse.ArgumentParser:
     trail = _command(commands, "trail", "sim.cli.trail:trail", "who called what (ActionTrail)")
     trail.epilog = "example: acksim trail --role AliyunCSManagedSecurityRole --name Decrypt"
     trail.add_argument("--name", metavar="EVENT", help="only this operation, such as Decrypt")
@@ -247,7 +244,7 @@ def _add_trail(commands: "Commands") -> argparse.ArgumentParser:
     return trail
 
 
-def _add_clock(commands: "Commands") -> None:
+def _add_clock(commands: Commands) -> None:
     group = _group(commands, "clock", "the simulated time")
     show = _command(group, "show", "sim.cli.clock:show", "what time it is there")
     advance = _command(group, "advance", "sim.cli.clock:advance", "move it forward")
@@ -261,7 +258,7 @@ def _add_clock(commands: "Commands") -> None:
         _json(command)
 
 
-def _add_roles(commands: "Commands") -> None:
+def _add_roles(commands: Commands) -> None:
     group = _group(commands, "serve", "one role alone, as the containers do")
     emulator = _command(group, "emulator", "sim.cli.serve:emulator", "Alibaba's side")
     emulator.epilog = "example: acksim serve emulator --etcd http://etcd:2379"
@@ -292,19 +289,6 @@ def _add_roles(commands: "Commands") -> None:
     )
 
 
-def _group(commands: "Commands", name: str, meaning: str) -> "Commands":
-    parser = commands.add_parser(name, help=meaning, description=meaning)
-    return parser.add_subparsers(metavar="COMMAND", required=True)
-
-
-def _command(
-    commands: "Commands", name: str, handler: str, meaning: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=meaning, description=meaning)
-    parser.set_defaults(handler=handler)
-    return parser
-
-
 def _count(text: str) -> int:
     count = int(text)
     if count < 1:
@@ -316,11 +300,3 @@ def _up_to_64(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
     return int(text)
-
-
-def _data_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", metavar="DIR", help="the world's place (ACKSIM_DATA_DIR)")
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for programs")

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from sim.account.billing.china_time import day_of
 from sim.account.billing.debts import Debt, Purse, overdue_since, suspended
 from sim.account.billing.money import LARGEST, total
 from sim.account.billing.prices import Currency, Model, price_list
@@ -56,17 +57,22 @@ class Terms:
 
 
 class Balances:
-    """`changes` counts what this process changed, for those who remember what they read."""
+    """`changes` counts what this process changed, for those who remember what they read.
+
+    An account is billed from the day on which it is opened.
+    """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
         self.changes = 0
+        self.shared = database.shared
 
     async def open(self, account_id: str, terms: Terms) -> None:
         """Unless the account is open already; raises PriceUnknownError or AmountError."""
         terms.check()
-        await self._database.run(lambda connection: self.opened(connection, account_id, terms))
+        await self._database.run(lambda connection: self._opened(connection, account_id, terms))
+        self.changes += 1
 
     async def of(self, account_id: str) -> Balance:
         return await self._database.run(lambda connection: self._balance(connection, account_id))
@@ -89,24 +95,29 @@ class Balances:
         found: int | None = await self._database.run(lambda c: c.execute(query).scalar())
         return found
 
-    def opened(self, connection: Connection, account_id: str, terms: Terms | None = None) -> Any:
+    def _opened(self, connection: Connection, account_id: str, terms: Terms | None = None) -> Any:
         """The account's row, locked; made if there is none."""
         terms = terms or Terms()
+        self.add(connection, account_id, terms, first_day=day_of(self._now()))
+        query = select(balances).where(balances.c.account_id == account_id).with_for_update()
+        return connection.execute(query).one()
+
+    def add(self, connection: Connection, account_id: str, terms: Terms, *, first_day: int) -> None:
+        """Makes the account's row unless there is one."""
         row = {
             "account_id": account_id,
             "model": terms.model,
             "currency": terms.currency,
             "cash": terms.cash,
+            "next_day": first_day,
         }
         insert = self._database.insert(balances).values(row).on_conflict_do_nothing()
         if connection.execute(insert).rowcount == 1 and terms.cash:
             self._note(connection, account_id, terms.cash)
-        query = select(balances).where(balances.c.account_id == account_id).with_for_update()
-        return connection.execute(query).one()
 
     async def _move(self, account_id: str, amount_of: Callable[[Decimal], Decimal]) -> Balance:
         def work(connection: Connection) -> Balance:
-            cash: Decimal = self.opened(connection, account_id).cash
+            cash: Decimal = self._opened(connection, account_id).cash
             amount = amount_of(cash)
             if not 0 <= cash + amount <= LARGEST:
                 raise AmountError(f"the account holds {cash}; it may hold from 0 to {LARGEST}")
@@ -151,7 +162,7 @@ class Balances:
         )
 
     def _balance(self, connection: Connection, account_id: str) -> Balance:
-        row = self.opened(connection, account_id)
+        row = self._opened(connection, account_id)
         owed = select(total(bills.c.amount), total(bills.c.paid)).where(
             bills.c.account_id == account_id, bills.c.paid < bills.c.amount
         )

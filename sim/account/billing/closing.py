@@ -1,9 +1,9 @@
 """The end of each day: what was used and kept is priced, billed and paid, once.
 
-At each midnight of China Standard Time, in one transaction for at most a month of days: the days
-are taken from the meter, so that of several processes on one database one closes each day, and a
-process that dies has closed all of it or nothing. Calls that were counted late, because they were
-under way at midnight, are billed with the next day.
+At each midnight of China Standard Time, in one transaction for at most a month of days. Every
+account knows the first day that is not closed: of several processes on one database one closes
+each day, and a process that dies has closed all of it or nothing. Calls that were counted late,
+because they were under way at midnight, are billed with the next day.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from kms_emulator.store import KeyStore
-from sim.account.billing.balances import Balances
+from sim.account.billing.balances import Balances, Terms
 from sim.account.billing.china_time import (
     day_of,
     day_of_hour,
@@ -44,15 +44,14 @@ _EVERY_SECONDS = 1.0
 _HOSTING_KEY = ("account_id", "region", "month", "item", "key_id")
 
 Place = tuple[str, str, str, str]  # product, region, item, instance
+CallsByDay = dict[int, Counter[tuple[str, str, str]]]  # region, item, key
 
 
 @dataclass(slots=True)
 class Used:
     """What one account used in the days to close."""
 
-    calls: dict[int, Counter[tuple[str, str, str]]] = field(
-        default_factory=lambda: defaultdict(Counter)
-    )
+    calls: CallsByDay = field(default_factory=dict)
     stays: list[Stay] = field(default_factory=list)
     clusters: list[ClusterStay] = field(default_factory=list)
 
@@ -71,18 +70,21 @@ class Closing:
         self._keys = keys
         self._balances = balances
         self._now = now
-        self._next: int | None = None  # as far as this process knows
+        self._settled: tuple[int, int] | None = None  # the day, and what had changed by then
 
     async def settle(self) -> None:
         """Closes every day that has passed since the last time."""
         today = day_of(self._now())
-        if self._next is not None and self._next >= today:
+        if self._settled == (today, self._balances.changes):
             return
         first = await self._database.run(lambda connection: self._first(connection, today))
-        stays = await stays_of_keys(self._keys, first) if first < today else []
+        stays = await stays_of_keys(self._keys) if first < today else []
         while first < today:
-            first = await self._close(first, min(today, month_end(first)), stays)
-        self._next = first
+            end = min(today, month_end(first))
+            await self._database.run(lambda c, end=end: self._close(c, end, stays))  # type: ignore[misc]
+            self._balances.changes += 1
+            first = end
+        self._settled = (today, self._balances.changes)
 
     async def settle_regularly(self) -> None:
         while True:
@@ -93,39 +95,43 @@ class Closing:
             await asyncio.sleep(_EVERY_SECONDS)
 
     def _first(self, connection: Connection, today: int) -> int:
-        """The first day not closed yet; a new world begins today."""
+        """The first day that some account has not closed; a new world begins today."""
         begin = self._database.insert(meters).values(name=_METER, day=today)
         connection.execute(begin.on_conflict_do_nothing())
-        day: int = connection.execute(_METERED).scalar_one()
-        return day
+        world: int = connection.execute(_METERED).scalar_one()
+        first: int | None = connection.execute(select(func.min(balances.c.next_day))).scalar()
+        return world if first is None else min(world, first)
 
-    async def _close(self, first: int, end: int, stays: Sequence[Stay]) -> int:
-        """The day to go on with: `end`, or what another process has made of it."""
-
-        def work(connection: Connection) -> int:
-            taken = (
-                update(meters).where(meters.c.name == _METER, meters.c.day == first).values(day=end)
-            )
-            if connection.execute(taken).rowcount != 1:
-                day: int = connection.execute(_METERED).scalar_one()
-                return day
-            rows = _Rows()
-            for account_id, used in sorted(_used(connection, first, end, stays).items()):
-                self._bill(connection, account_id, used, range(first, end), rows)
-            self._write(connection, rows)
-            return end
-
-        following = await self._database.run(work)
-        self._balances.changes += 1
-        return following
+    def _close(self, connection: Connection, end: int, stays: Sequence[Stay]) -> None:
+        """All days before `end`, of every account."""
+        used = _used(connection, end, stays)
+        world: int = connection.execute(_METERED).scalar_one()
+        for account_id in sorted(used):
+            self._balances.add(connection, account_id, Terms(), first_day=world)
+        rows = _Rows()
+        open_accounts = (
+            select(balances)
+            .where(balances.c.next_day < end)
+            .order_by(balances.c.account_id)
+            .with_for_update()
+        )
+        for account in connection.execute(open_accounts).all():
+            if account.account_id in used:
+                self._bill(connection, account, used[account.account_id], end, rows)
+        connection.execute(update(balances).where(balances.c.next_day < end).values(next_day=end))
+        connection.execute(
+            update(meters).where(meters.c.name == _METER, meters.c.day < end).values(day=end)
+        )
+        self._write(connection, rows)
 
     def _bill(
-        self, connection: Connection, account_id: str, used: Used, days: range, rows: "_Rows"
+        self, connection: Connection, account: Any, used: Used, end: int, rows: "_Rows"
     ) -> None:
-        account = self._balances.opened(connection, account_id)
+        account_id = account.account_id
+        used.calls = _calls(connection, account, end)
         prices = price_list(account.model, account.currency)
         purse = Purse(account.cash, account.overdue_day)
-        for day in days:
+        for day in range(account.next_day, end):
             quantities = _quantities(used, day, kept=not purse.suspended_through(day))
             amounts: dict[str, Decimal] = {}
             for place, quantity in sorted(quantities.items()):
@@ -214,24 +220,41 @@ class _Rows:
         )
 
 
-def _used(connection: Connection, first: int, end: int, stays: Sequence[Stay]) -> dict[str, Used]:
-    """By account; the calls among it are marked as billed."""
+def _used(connection: Connection, end: int, stays: Sequence[Stay]) -> dict[str, Used]:
+    """By account: who has anything to bill, and what they keep."""
     found: dict[str, Used] = defaultdict(Used)
-    unbilled = select(usage).where(usage.c.hour < first_hour(end), usage.c.billed < usage.c.calls)
-    marks: list[dict[str, Any]] = []
-    for row in connection.execute(unbilled):
-        day = max(first, day_of_hour(row.hour))
-        found[row.account_id].calls[day][row.region, row.item, row.key_id] += row.calls - row.billed
-        marks.append({f"of_{name}": getattr(row, name) for name in (*USAGE_KEY, "calls")})
-    if marks:
-        # In the ledger's order, so that neither waits for the other; and only what was read.
-        marks.sort(key=lambda mark: [mark[f"of_{name}"] for name in USAGE_KEY])
-        connection.execute(_MARK_BILLED, marks)
+    callers = (
+        select(usage.c.account_id)
+        .distinct()
+        .where(usage.c.hour < first_hour(end), usage.c.billed < usage.c.calls)
+    )
+    for account_id in connection.scalars(callers):
+        found[account_id] = Used()
     for stay in stays:
         found[stay.account_id].stays.append(stay)
     for cluster in stays_of_clusters(connection):
         found[cluster.account_id].clusters.append(cluster)
     return found
+
+
+def _calls(connection: Connection, account: Any, end: int) -> CallsByDay:
+    """Those not billed yet, which they are from now on. The account's row must be locked."""
+    unbilled = select(usage).where(
+        usage.c.account_id == account.account_id,
+        usage.c.hour < first_hour(end),
+        usage.c.billed < usage.c.calls,
+    )
+    calls: CallsByDay = defaultdict(Counter)
+    marks: list[dict[str, Any]] = []
+    for row in connection.execute(unbilled):
+        day = max(account.next_day, day_of_hour(row.hour))
+        calls[day][row.region, row.item, row.key_id] += row.calls - row.billed
+        marks.append({f"of_{name}": getattr(row, name) for name in (*USAGE_KEY, "calls")})
+    if marks:
+        # In the ledger's order, so that neither waits for the other; and only what was read.
+        marks.sort(key=lambda mark: [mark[f"of_{name}"] for name in USAGE_KEY])
+        connection.execute(_MARK_BILLED, marks)
+    return calls
 
 
 def _quantities(used: Used, day: int, *, kept: bool) -> Counter[Place]:

@@ -50,11 +50,11 @@ class ClusterStay:
         return max(0, begin + 24 - max(begin, self.begin))
 
 
-async def stays_of_keys(keys: KeyStore, first: int) -> list[Stay]:
-    """Everything kept now; nothing begins before the day `first`."""
+async def stays_of_keys(keys: KeyStore) -> list[Stay]:
+    """Everything kept now."""
     found: list[Stay] = []
     for scope in await keys.scopes():
-        counts = await _count(keys, scope, first)
+        counts = await _count(keys, scope)
         found += [
             Stay(scope.account_id, scope.region, item, key_id, begin, versions)
             for (item, key_id, begin), versions in sorted(counts.items())
@@ -73,7 +73,7 @@ def stays_of_clusters(connection: Connection) -> list[ClusterStay]:
     ]
 
 
-async def _count(keys: KeyStore, scope: Scope, first: int) -> Counter[tuple[str, str, int]]:
+async def _count(keys: KeyStore, scope: Scope) -> Counter[tuple[str, str, int]]:
     counts: Counter[tuple[str, str, int]] = Counter()
     advanced, offset, instances = 0, 0, dict[str, int]()
     while True:
@@ -81,7 +81,7 @@ async def _count(keys: KeyStore, scope: Scope, first: int) -> Counter[tuple[str,
         for key in page.items:
             if key.state is KeyState.PENDING_DELETION:
                 continue
-            for begin in _kept_from(key, first):
+            for begin in _kept_from(key):
                 item = _item(key)
                 if item == "advanced":
                     advanced += 1
@@ -102,7 +102,7 @@ def _item(key: Key) -> str:
     return f"instance-key-{key.origin.lower()}" if key.instance_id else hosting_class(key)
 
 
-def _kept_from(key: Key, first: int) -> Iterator[int]:
+def _kept_from(key: Key) -> Iterator[int]:
     """For each version the first day to count."""
     for version in key.versions:
-        yield max(first, day_of(version.created_at))
+        yield day_of(version.created_at)

@@ -1,6 +1,7 @@
 """The gateway's Standing: what an account may still call while it owes.
 
-An answer is remembered for a second at most; what this process itself changes counts at once.
+What this process itself changes counts at once. Where others share the database, an answer is
+remembered for a second at most.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,11 @@ class AccountStanding:
     async def _overdue_day(self, account_id: str) -> int | None:
         known = self._known.get(account_id)
         changes, moment = self._balances.changes, self._elapsed()
-        if known and known[0] == changes and moment - known[1] < _REMEMBERED_SECONDS:
+        if (
+            known
+            and known[0] == changes
+            and (not self._balances.shared or moment - known[1] < _REMEMBERED_SECONDS)
+        ):
             return known[2]
         day = await self._balances.overdue_day(account_id)
         self._known[account_id] = (changes, moment, day)

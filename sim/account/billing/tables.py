@@ -14,6 +14,7 @@ balances = Table(
     Column("cash", Money, nullable=False),
     # The oldest day (since 1970) whose bill is not paid in full.
     Column("overdue_day", Integer, nullable=True),
+    Column("next_day", Integer, nullable=False),  # the first one not closed yet
 )
 
 transfers = Table(

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("cash", sa.BigInteger, nullable=False),
         sa.Column("overdue_day", sa.Integer),
+        sa.Column("next_day", sa.Integer, nullable=False),
     )
     op.create_table(
         "transfers",

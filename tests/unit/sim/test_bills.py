@@ -163,6 +163,22 @@ async def test_two_processes_bill_a_day_once(account: Account) -> None:
     assert len(await account.rows(bills)) == 3
 
 
+async def test_an_account_opened_after_the_clock_was_set_back_is_billed_from_its_own_day(
+    account: Account,
+) -> None:
+    await account.begin("1")
+    await account.after(30 * DAY)
+    await account.after(-30 * DAY)
+    young = Scope("1000000000000002", "cn-hangzhou")
+    await account.balances.open(young.account_id, Terms(cash=Decimal(1)))
+    version = PrimaryKeyVersion("k2-v1", account.time, b"m")
+    await account.store.add(Key(young, "k2", account.time, version, young.account_id))
+    await account.after(2 * DAY)
+    days = [(row.account_id, row.day - TODAY) for row in await account.rows(bills)]
+    assert days.count((ROOT_ACCOUNT_ID, 0)) == 1  # the old one pays nothing twice
+    assert [day for account_id, day in days if account_id == young.account_id] == [0, 1]
+
+
 async def test_a_jump_over_years_bills_every_day_of_them(account: Account) -> None:
     await account.begin("100")
     balance = await account.after(timedelta(days=1000))
@@ -254,6 +270,7 @@ async def test_a_standing_learns_within_a_second_what_another_process_did(
     await account.begin("0")
     await account.after(30 * DAY)
     moment = 0.0
+    account.balances.shared = True
     standing = AccountStanding(account.balances, account.now, elapsed=lambda: moment)
     assert await standing.overdue(ROOT_ACCOUNT_ID)
     elsewhere = Balances(account.database, account.now)

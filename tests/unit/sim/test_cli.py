@@ -17,7 +17,8 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
         if isinstance(action, argparse._SubParsersAction):
             for child in dict.fromkeys(action.choices.values()):
                 yield from commands(child)
-            return
+            if parser.get_default("handler") is None:  # only a name before other names
+                return
     yield parser
 
 
