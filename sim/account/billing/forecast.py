@@ -6,9 +6,9 @@ API server. For any other order the numbers are upper bounds as long as the cach
 KMS v1. Every write is an Encrypt. The server keeps the last 1,000 DEKs; a restart forgets them,
 and the first touch (a read, or the read inside a replacement) of each Secret after it is a
 Decrypt. Each write leaves an old DEK in the cache, so that N Secrets need N places, and one more
-for each write that falls between two reads of the same Secret, up to N more. If those are more than
-1,000, each touch is taken for a Decrypt. A health check is an Encrypt and a Decrypt, at most every
-20 seconds.
+for each write that falls between two reads of the same Secret, up to N more, and N more where all
+are rewritten. If those are more than 1,000, each touch is taken for a Decrypt. A health check is
+an Encrypt and a Decrypt, at most every 20 seconds.
 
 KMS v2. Every start and every new key version is one Encrypt, of a new seed; writes and health
 checks are none. After a restart each older seed that some Secret was sealed under is one Decrypt
@@ -119,10 +119,12 @@ def _calls_v1(plan: Plan) -> Calls:
 
 def _places(plan: Plan) -> int:
     """What the DEKs of all Secrets and those that writes left behind take in the cache."""
-    between = plan.secrets
-    if plan.reads and not plan.rewrites:
-        between = min(between, -(-plan.secrets * plan.writes // plan.reads) + 1)
-    return plan.secrets + (between if plan.writes or plan.rewrites else 0)
+    left_behind = plan.secrets if plan.rewrites else 0
+    if plan.writes and plan.reads:
+        left_behind += min(plan.secrets, -(-plan.secrets * plan.writes // plan.reads) + 1)
+    elif plan.writes:
+        left_behind += plan.secrets
+    return plan.secrets + left_behind
 
 
 def _calls_v2(plan: Plan) -> Calls:

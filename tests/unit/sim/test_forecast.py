@@ -121,7 +121,7 @@ def test_the_forecast_is_never_too_low(plan: Plan) -> None:
     assert foreseen.decrypts >= counted.decrypts
 
 
-@given(PLANS, st.integers(1, 20))
+@given(PLANS, st.integers(1, 30))
 def test_a_cache_that_is_too_small_is_foreseen(plan: Plan, places: int) -> None:
     plan = replace(plan, kms="v1")
     with pytest.MonkeyPatch.context() as patch:
