@@ -1,7 +1,8 @@
 """What a cluster's API servers say of themselves: which encryption they serve, and its health.
 
 Asked over HTTPS as the cluster's administrator. A name may stand for several servers, as a
-headless service does: each address is asked, and all must agree.
+headless service does: each address is asked, and all must agree. Where nobody listens no server
+is; one that starts there reads the newest file.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class ApiServers:
     async def objection(self, cluster: Cluster, digest: str) -> str | None:
         """Why not every API server serves that EncryptionConfiguration, in health; else None."""
         try:
-            addresses = await self._addresses()
+            addresses = await self._listening()
             async with httpx.AsyncClient(
                 verify=await asyncio.to_thread(self._trust, cluster),
                 timeout=_TIMEOUT_SECONDS,
@@ -44,7 +45,7 @@ class ApiServers:
                 asked = (self._ask(http, address, cluster, digest) for address in addresses)
                 answers = await asyncio.gather(*asked)
         except (OSError, httpx.HTTPError) as error:
-            return f"the API server does not answer: {str(error) or type(error).__name__}"
+            return f"an API server does not answer: {str(error) or type(error).__name__}"
         return next((answer for answer in answers if answer is not None), None)
 
     async def _ask(
@@ -64,16 +65,34 @@ class ApiServers:
             extensions={"sni_hostname": self._url.hostname},
         )
 
-    async def _addresses(self) -> list[str]:
+    async def _listening(self) -> list[str]:
+        """The addresses where somebody listens; raises OSError if it is none of them."""
         port = self._url.port or 443
         found = await asyncio.get_running_loop().getaddrinfo(
-            self._url.hostname, port, type=socket.SOCK_STREAM
+            self._url.hostname, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )
-        hosts = dict.fromkeys(str(entry[4][0]) for entry in found)
-        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts]
+        hosts = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        listens = await asyncio.gather(*(_listens(host, port) for host in hosts))
+        there = [host for host, answer in zip(hosts, listens, strict=True) if answer]
+        if not there:
+            raise ConnectionRefusedError(f"connection refused by {', '.join(hosts)}")
+        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in there]
 
     def _trust(self, cluster: Cluster) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self._authority.certificate_path))
         pair = self._authority.client(ADMIN_USER, [ADMIN_GROUP], cluster.id)
         load_pem(context, pair.certificate + pair.private_key)
         return context
+
+
+async def _listens(host: str, port: int) -> bool:
+    """False where a connection is refused; whatever else goes wrong is for the question to tell."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return False
+    except (OSError, TimeoutError):
+        return True
+    writer.close()
+    return True

@@ -133,6 +133,7 @@ class EncryptionSwitch:
 
     async def forget(self, cluster_id: str) -> None:
         """Ends the switch of a cluster that is being deleted."""
+        self._ended.pop(cluster_id, None)
         task = self._tasks.pop(cluster_id, None)
         if task is not None:
             task.cancel()
@@ -144,7 +145,15 @@ class EncryptionSwitch:
             await self.forget(cluster_id)
 
     def _start(self, cluster_id: str) -> None:
-        self._tasks[cluster_id] = asyncio.create_task(self._drive(cluster_id))
+        task = asyncio.create_task(self._drive(cluster_id))
+        self._tasks[cluster_id] = task
+        task.add_done_callback(lambda ended: self._close(cluster_id, ended))
+
+    def _close(self, cluster_id: str, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(cluster_id) is ended:
+            del self._tasks[cluster_id]
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            log.error("the switch of cluster %s waits for a restart", cluster_id, exc_info=error)
 
     async def _drive(self, cluster_id: str) -> None:
         """To the end, whatever fails on the way: the record says where it stands."""
