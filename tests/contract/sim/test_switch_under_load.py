@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import httpx
 import pytest
 
+from apiserver_shim.storage.etcd import EtcdClient
+from sim.ack.coverage import Coverage, survey
 from sim.launcher import Launcher, ephemeral_world
 from sim.testing import ClusterUnderTest
 from sim.world import World
@@ -106,26 +109,21 @@ def rewrite(cluster: ClusterUnderTest, *, code: int = 0) -> dict[str, Any]:
     return told
 
 
-def coverage(cluster: ClusterUnderTest) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        acksim(cluster, "coverage", cluster.id, "--json"),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    (told,) = json.loads(done.stdout)
-    groups: list[dict[str, Any]] = told["groups"]
-    assert sum(group["secrets"] for group in groups) == told["secrets"]
-    return groups
-
-
 def keys(cluster: ClusterUnderTest) -> dict[str | None, int]:
     """How many Secrets depend on each key."""
-    found: dict[str | None, int] = {}
-    for group in coverage(cluster):
-        found[group["key_id"]] = found.get(group["key_id"], 0) + group["secrets"]
-    return found
+
+    async def read() -> Coverage:
+        etcd = EtcdClient(cluster.world.facts.etcd)
+        try:
+            return await survey(etcd, cluster.facts["etcd_prefix"])
+        finally:
+            await etcd.close()
+
+    known = {one["name"]: one["key_id"] for one in state(cluster)["providers"]}
+    found: Counter[str | None] = Counter()
+    for seal, count in asyncio.run(read()).groups():
+        found[None if seal.provider is None else known[seal.provider]] += count
+    return dict(found)
 
 
 def read_all(cluster: ClusterUnderTest, number: int) -> None:
@@ -171,11 +169,9 @@ def test_on_to_another_key_and_off_without_a_failed_read(
     ("stage", "target", "version"),
     [
         ("adding", "on", "v1"),
-        ("leading", "on", "v2"),
         ("adding", "another", "v2"),
         ("leading", "another", "v1"),
-        ("adding", "off", "v2"),
-        ("leading", "off", "v1"),
+        ("leading", "off", "v2"),
     ],
 )
 def test_a_switch_that_is_killed_goes_on(
@@ -204,7 +200,7 @@ def test_a_switch_that_is_killed_goes_on(
 
 def test_a_rewrite_that_is_killed_goes_on(world: World, kill_emulator: Callable[[], None]) -> None:
     """First the command, then the KMS under it; nobody who reads notices."""
-    number = 1000
+    number = 600
     cluster = cluster_of(world, "v2", number)
     key_id = cluster.kms.create_key()["KeyId"]
     switch(cluster, key_id)
