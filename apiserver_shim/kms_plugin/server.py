@@ -49,11 +49,16 @@ class KmsPlugin:
         *,
         now: Callable[[], datetime],
         http: HttpClient | None = None,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """``now`` ages credentials. A client given as ``http`` stays its owner's to close."""
+        """``now`` ages credentials. A client given as ``http`` stays its owner's to close.
+
+        ``on_failure`` is called whenever the KMS refuses a call or does not answer.
+        """
         self._settings = settings
         self._now = now
         self._given_http = http
+        self._on_failure = on_failure
         self._own_http: HttpClient | None = None
         self._server: grpc.aio.Server | None = None
 
@@ -71,12 +76,18 @@ class KmsPlugin:
             else StaticCredentials(given)
         )
         kms = KmsClient(settings.endpoint, http, credentials, region=settings.region)
-        v1 = ServiceV1(kms, key_id=settings.key_id, timeout=settings.timeout)
+        v1 = ServiceV1(
+            kms,
+            key_id=settings.key_id,
+            timeout=settings.timeout,
+            on_failure=self._on_failure,
+        )
         v2 = ServiceV2(
             kms,
             key_id=settings.key_id,
             timeout=settings.timeout,
             status_of_dead_key=settings.status_of_dead_key,
+            on_failure=self._on_failure,
         )
         server = grpc.aio.server()
         server.add_generic_rpc_handlers(

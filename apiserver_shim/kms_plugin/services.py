@@ -71,8 +71,16 @@ def grpc_code(error: KmsError) -> grpc.StatusCode:
 class _Service:
     """The key, and what both protocols do with it."""
 
-    def __init__(self, kms: KmsClient, *, key_id: str, timeout: float) -> None:
+    def __init__(
+        self,
+        kms: KmsClient,
+        *,
+        key_id: str,
+        timeout: float,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
         self._kms = kms
+        self._on_failure = on_failure
         self._key_id = key_id
         self._timeout = timeout
 
@@ -90,8 +98,10 @@ class _Service:
                 async with asyncio.timeout(limit):
                     return await handler(message)
             except KmsError as error:
+                self._on_failure()
                 await context.abort(grpc_code(error), _words(error))
             except TimeoutError:
+                self._on_failure()
                 text = f"the KMS gave no answer in {limit:.1f} s"
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)
 
@@ -150,8 +160,9 @@ class ServiceV2(_Service):
         key_id: str,
         timeout: float,
         status_of_dead_key: StatusOfDeadKey,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(kms, key_id=key_id, timeout=timeout)
+        super().__init__(kms, key_id=key_id, timeout=timeout, on_failure=on_failure)
         self._status_of_dead_key = status_of_dead_key
         self._version_in_use = ""
 

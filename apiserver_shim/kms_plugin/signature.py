@@ -1,4 +1,4 @@
-"""Alibaba Cloud request signing for KMS, ACS3-HMAC-SHA256."""
+"""Alibaba Cloud request signing, ACS3-HMAC-SHA256."""
 
 import hashlib
 import hmac
@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _VERSION = "2016-01-20"
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 class AccessKey(Protocol):
@@ -30,9 +29,15 @@ def canonical_query(parameters: Mapping[str, str]) -> str:
 
 
 def authorization(
-    query: str, headers: Mapping[str, str], *, access_key_id: str, access_key_secret: str
+    query: str,
+    headers: Mapping[str, str],
+    *,
+    access_key_id: str,
+    access_key_secret: str,
+    method: str = "POST",
+    path: str = "/",
 ) -> str:
-    """Sign ``POST /?query`` with every one of ``headers`` (lower case), for an empty body.
+    """Sign ``POST /?query``, say, with every one of ``headers`` (lower case).
 
     ``headers`` must hold host, x-acs-action, x-acs-version, x-acs-date, x-acs-content-sha256 and
     x-acs-signature-nonce.
@@ -41,7 +46,7 @@ def authorization(
     signed_headers = ";".join(names)
     canonical_headers = "".join(f"{name}:{headers[name].strip()}\n" for name in names)
     canonical_request = "\n".join(
-        ("POST", "/", query, canonical_headers, signed_headers, headers["x-acs-content-sha256"])
+        (method, path, query, canonical_headers, signed_headers, headers["x-acs-content-sha256"])
     )
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     text = f"{_ALGORITHM}\n{digest}".encode()
@@ -52,7 +57,7 @@ def authorization(
     )
 
 
-def signed_headers(
+def signed_headers(  # noqa: PLR0913 - the parts of a request
     action: str,
     query: str,
     *,
@@ -60,16 +65,21 @@ def signed_headers(
     signed_at: datetime,
     key: AccessKey,
     version: str = _VERSION,
+    method: str = "POST",
+    path: str = "/",
+    body: bytes = b"",
 ) -> dict[str, str]:
-    """Return all headers of a signed ``POST /?query`` without a body."""
+    """Return all headers of a signed ``POST /?query``, or of another method, path and JSON."""
     headers = {
         "host": host,
         "x-acs-action": action,
         "x-acs-version": version,
         "x-acs-date": signed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "x-acs-signature-nonce": secrets.token_hex(16),
-        "x-acs-content-sha256": _EMPTY_SHA256,
+        "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
     }
+    if body:
+        headers["content-type"] = "application/json"
     if key.security_token:
         headers["x-acs-accesskey-id"] = key.access_key_id
         headers["x-acs-security-token"] = key.security_token
@@ -78,6 +88,8 @@ def signed_headers(
         headers,
         access_key_id=key.access_key_id,
         access_key_secret=key.access_key_secret,
+        method=method,
+        path=path,
     )
     return headers
 

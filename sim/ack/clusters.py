@@ -195,13 +195,13 @@ class ClusterService:
         return await self._finish_creation(cluster)
 
     async def _finish_creation(self, cluster: Cluster) -> Cluster:
+        """The state last: who is killed before that finishes once more."""
         await self._permissions.settle(cluster)
-        running = await self._store.change(
+        await self._events.add(cluster, "cluster_create", "ClusterCreated", "the cluster runs")
+        await self._tasks.end(cluster.task_id)
+        return await self._store.change(
             cluster.id, states=_INITIAL, state="running", updated=self._now()
         )
-        await self._events.add(running, "cluster_create", "ClusterCreated", "the cluster runs")
-        await self._tasks.end(cluster.task_id)
-        return running
 
     async def _build_or_fail(self, cluster: Cluster) -> None:
         try:
@@ -209,9 +209,9 @@ class ClusterService:
         except (OSError, ShimError, ClusterError) as error:
             logger.exception("cluster %s could not be created", cluster.id)
             failure = ClusterError("ErrorCreateCluster", str(error))
+            await self._failed(cluster, "cluster_create", "ClusterCreateFailed", failure)
             with contextlib.suppress(ClusterError):
                 await self._store.change(cluster.id, states=_INITIAL, state="failed")
-            await self._failed(cluster, "cluster_create", "ClusterCreateFailed", failure)
 
     async def _take_to_delete(self, cluster: Cluster, states: frozenset[State] | None) -> Cluster:
         task_id = new_task_id()
@@ -233,14 +233,14 @@ class ClusterService:
         await self._arranger.withdraw(cluster.id)
         await self._delete_objects(cluster)
         await self._permissions.forget(cluster)
-        await self._store.delete(cluster.id)
         await self._events.add(cluster, "cluster_delete", "ClusterDeleted", "the cluster is gone")
         await self._tasks.end(cluster.task_id)
+        await self._store.delete(cluster.id)
 
     async def _deletion_failed(self, cluster: Cluster, error: Exception) -> None:
-        await self._store.change(cluster.id, state="delete_failed")
         failure = ClusterError("ErrorDeleteCluster", str(error))
         await self._failed(cluster, "cluster_delete", "ClusterDeleteFailed", failure)
+        await self._store.change(cluster.id, state="delete_failed")
 
     async def _failed(
         self, cluster: Cluster, type_: str, reason: str, failure: ClusterError

@@ -6,9 +6,10 @@ while all is well, at once when a plugin was refused, and often until it works a
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sim.ack.cluster import Cluster, ClusterError, State
@@ -33,6 +34,15 @@ class Pace:
     tick: float = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When it was, by both clocks, and how long it lasts."""
+
+    simulated: datetime
+    real: float
+    lasts: timedelta
+
+
 class ClusterHealth:
     """The health task of every cluster of this process."""
 
@@ -50,11 +60,12 @@ class ClusterHealth:
         self._events = events
         self._now = now
         self._pace = pace or Pace()
-        self._due: dict[str, tuple[datetime, float]] = {}
+        self._looked: dict[str, _Look] = {}
 
     def notice(self, cluster_id: str) -> None:
-        """Something failed there: have a look now."""
-        self._due.pop(cluster_id, None)
+        """Something failed there: have a look now, or soon, if the last one was just now."""
+        look = self._looked.get(cluster_id) or self._look(self._pace.healthy)
+        self._looked[cluster_id] = replace(look, lasts=self._pace.sick)
 
     async def watch(self) -> None:
         """Until it is cancelled."""
@@ -67,18 +78,24 @@ class ClusterHealth:
 
     async def look(self) -> None:
         """At every cluster whose time has come."""
-        clusters = [
-            one for one in await self._store.all() if one.state in _WATCHED and self._is_due(one)
-        ]
-        await asyncio.gather(*(self._examine(one) for one in clusters))
+        clusters = await self._store.all()
+        for gone in self._looked.keys() - {one.id for one in clusters}:
+            del self._looked[gone]
+        due = [one for one in clusters if one.state in _WATCHED and self._is_due(one)]
+        await asyncio.gather(*(self._examine(one) for one in due))
 
     def _is_due(self, cluster: Cluster) -> bool:
         if cluster.key_id is None:
             return cluster.state == "unavailable"
-        if cluster.id not in self._due:
-            return True
-        simulated, real = self._due[cluster.id]
-        return self._now() >= simulated or asyncio.get_running_loop().time() >= real
+        look = self._looked.get(cluster.id)
+        if look is None:  # what has just changed was just looked at
+            look = replace(self._look(self._pace.healthy), simulated=cluster.updated)
+            self._looked[cluster.id] = look
+        real = timedelta(seconds=time.monotonic() - look.real)
+        return max(self._now() - look.simulated, real) >= look.lasts
+
+    def _look(self, lasts: timedelta) -> _Look:
+        return _Look(self._now(), time.monotonic(), lasts)
 
     async def _examine(self, cluster: Cluster) -> None:
         ailment = await self._ailment(cluster)
@@ -86,9 +103,8 @@ class ClusterHealth:
             await self._turn(cluster, "running", "ClusterRecovered", "its key can be used again")
         elif cluster.state == "running" and ailment is not None:
             await self._turn(cluster, "unavailable", "KMSKeyUnavailable", ailment)
-        wait = self._pace.healthy if ailment is None else self._pace.sick
-        loop_time = asyncio.get_running_loop().time()
-        self._due[cluster.id] = (self._now() + wait, loop_time + wait.total_seconds())
+        lasts = self._pace.healthy if ailment is None else self._pace.sick
+        self._looked[cluster.id] = self._look(lasts)
 
     async def _ailment(self, cluster: Cluster) -> str | None:
         """Why its key cannot be used and what to do; None when it can."""

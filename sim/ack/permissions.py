@@ -61,7 +61,7 @@ class Permissions:
         """Makes the bindings in a new cluster what its account granted on all clusters."""
         uids = [(cluster.id, uid) for uid in await self._uids(cluster)]
         self._behind.update(dict.fromkeys(uids))
-        await self._catch_up(uids)
+        await self._tell_all(uids)
 
     async def forget(self, cluster: Cluster) -> None:
         """What was granted in a cluster that is gone."""
@@ -73,10 +73,14 @@ class Permissions:
             for uid in await self._uids(cluster):
                 self._behind[cluster.id, uid] = None
 
+    async def catch_up(self) -> None:
+        """Tells every cluster that is behind, if it answers by now."""
+        await self._tell_all(tuple(self._behind))
+
     async def catch_up_regularly(self) -> None:
         while True:
             try:
-                await self._catch_up(tuple(self._behind))
+                await self.catch_up()
             except Exception:
                 logger.exception("could not settle permissions; trying again")
             await asyncio.sleep(_RETRY_SECONDS)
@@ -106,7 +110,7 @@ class Permissions:
         await self._grants.replace(asker.account_id, uid, after)
         places = [(cluster.id, uid) for cluster in affected]
         self._behind.update(dict.fromkeys(places))
-        if failure := await self._catch_up(places):
+        if failure := await self._tell_all(places):
             raise KubernetesError(f"the grants are kept, and made real when it answers: {failure}")
 
     async def _require_administrator(
@@ -152,7 +156,7 @@ class Permissions:
             uids[cluster.creator] = None
         return list(uids)
 
-    async def _catch_up(self, places: Iterable[tuple[str, str]]) -> str | None:
+    async def _tell_all(self, places: Iterable[tuple[str, str]]) -> str | None:
         """Tells those clusters of those users; answers why one could not be told."""
         failure = None
         async with self._one_at_a_time:

@@ -6,6 +6,7 @@ AliyunCSManagedSecurityRole; what it does shows in the trail and on the bill lik
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from apiserver_shim.errors import KmsError
@@ -32,12 +33,16 @@ class Plugins:
         endpoint: str,
         roles: RoleCredentials,
         now: Callable[[], datetime],
+        on_failure: Callable[[str], None] = lambda _cluster_id: None,
     ) -> None:
+        """`on_failure` hears the cluster whose plugin was refused by the KMS."""
         self._layout = layout
         self._endpoint = endpoint
         self._roles = roles
         self._now = now
+        self._on_failure = on_failure
         self._http = HttpClient()
+        self._looking: dict[str, tuple[KmsClient, str]] = {}
         self._running: dict[str, dict[str, tuple[KmsPlugin, str]]] = {}
 
     def socket(self, provider: Provider) -> Path:
@@ -49,15 +54,23 @@ class Plugins:
 
     async def describe_key(self, cluster: Cluster, key_id: str) -> KeyDescription:
         """A key as the cluster's role finds it, by id, alias or ARN; raises ClusterError."""
-        uri = self._roles.uri(_grant(cluster))
-        source = UriCredentials(uri, self._http, now=self._now)
-        kms = KmsClient(self._endpoint, self._http, source, region=cluster.region)
+        looking = self._looking.get(cluster.id) or self._client(cluster)
         try:
-            return await kms.describe_key(key_id)
+            return await looking[0].describe_key(key_id)
         except KmsError as error:
             raise ClusterError(error.code or "ErrorKms", error.message) from None
-        finally:
-            self._roles.revoke(uri)
+        finally:  # a running cluster is looked at again, with the same session
+            if cluster.id in self._running:
+                kept = self._looking.setdefault(cluster.id, looking)
+            else:
+                kept = None
+            if kept is not looking:
+                self._roles.revoke(looking[1])
+
+    def _client(self, cluster: Cluster) -> tuple[KmsClient, str]:
+        uri = self._roles.uri(_grant(cluster))
+        source = UriCredentials(uri, self._http, now=self._now)
+        return KmsClient(self._endpoint, self._http, source, region=cluster.region), uri
 
     async def start(self, cluster: Cluster) -> None:
         """Listens on each provider's socket; keys themselves are asked only when needed."""
@@ -76,7 +89,12 @@ class Plugins:
             credentials=uri,
             region=cluster.region,
         )
-        plugin = KmsPlugin(settings, now=self._now, http=self._http)
+        plugin = KmsPlugin(
+            settings,
+            now=self._now,
+            http=self._http,
+            on_failure=partial(self._on_failure, cluster.id),
+        )
         running[provider.name] = (plugin, uri)  # before it waits: nobody else starts it
         try:
             await plugin.start()
@@ -94,6 +112,8 @@ class Plugins:
         for name in tuple(self._running.get(cluster_id, ())):
             await self._stop(cluster_id, name)
         self._running.pop(cluster_id, None)
+        if (looking := self._looking.pop(cluster_id, None)) is not None:
+            self._roles.revoke(looking[1])
 
     async def _stop(self, cluster_id: str, name: str) -> None:
         plugin, uri = self._running[cluster_id].pop(name)

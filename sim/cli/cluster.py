@@ -27,11 +27,12 @@ def list_clusters(arguments: argparse.Namespace) -> int:
         say_json(clusters)
         return 0
     say_table(
-        ("CLUSTER", "NAME", "KMS", "KEY", "REGION"),
+        ("CLUSTER", "NAME", "STATE", "KMS", "KEY", "REGION"),
         [
             (
                 row["cluster_id"],
                 row["name"],
+                row["state"],
                 row["kms"] if row["key_id"] else "-",
                 row["key_id"] or "none",
                 row["region"],

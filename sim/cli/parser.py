@@ -114,11 +114,27 @@ def _add_clusters(commands: Commands) -> None:
     )
     listing = _command(group, "list", "sim.cli.cluster:list_clusters", "all clusters")
     listing.epilog = "example: acksim cluster list"
+    show = _command(group, "show", "sim.cli.encryption:show", "its state, its key, its last events")
+    show.epilog = "example: acksim cluster show default"
+    encrypt = _command(group, "encrypt", "sim.cli.encryption:encrypt", "seal Secrets with a key")
+    encrypt.epilog = "example: acksim cluster encrypt default --key alias/acksim"
+    encrypt.add_argument("--key", metavar="KEY", required=True, help="key id, alias or ARN")
+    decrypt = _command(group, "decrypt", "sim.cli.encryption:decrypt", "seal new Secrets no more")
+    decrypt.epilog = "example: acksim cluster decrypt default"
+    for command in (encrypt, decrypt):
+        command.add_argument("--no-wait", action="store_true", help="return once it has begun")
+        command.add_argument(
+            "--timeout",
+            type=float,
+            default=300,
+            metavar="SECONDS",
+            help="of waiting (default: 300)",
+        )
     restart = _command(group, "restart", "sim.cli.cluster:restart", "its API server starts afresh")
     restart.epilog = "example: acksim cluster restart default"
     delete = _command(group, "delete", "sim.cli.cluster:delete", "the cluster and all it stored")
     delete.epilog = "example: acksim cluster delete c0123456789abcdef0123456789abcdef"
-    for command in (restart, delete):
+    for command in (show, encrypt, decrypt, restart, delete):
         command.add_argument("cluster", help="the cluster's id")
     rewrite = _command(group, "rewrite", "sim.cli.rewrite:rewrite", "the storage migration")
     rewrite.description = _REWRITE
@@ -141,7 +157,7 @@ def _add_clusters(commands: Commands) -> None:
         help="may this key, or key version, be deleted? Exit code 0: nothing depends on it, 1: "
         "something does, or nobody knows it",
     )
-    for command in (create, listing, restart, delete, rewrite, coverage):
+    for command in (create, listing, show, encrypt, decrypt, restart, delete, rewrite, coverage):
         _data_dir(command)
         _json(command)
 

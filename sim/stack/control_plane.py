@@ -80,7 +80,18 @@ def control_plane(around: Surroundings) -> ControlPlane:
     grants = Grants(database, now)
     kubernetes = KubernetesApi(around.authority, around.address)
     permissions = Permissions(store, grants, kubernetes)
-    plugins = Plugins(around.layout, endpoint=around.endpoint, roles=around.credentials, now=now)
+
+    def notice(cluster_id: str) -> None:
+        health.notice(cluster_id)  # which is made below: each of the two asks the other
+
+    plugins = Plugins(
+        around.layout,
+        endpoint=around.endpoint,
+        roles=around.credentials,
+        now=now,
+        on_failure=notice,
+    )
+    health = ClusterHealth(store, keys=plugins.describe_key, events=events, now=now)
     arranger = Arranger(store, ClusterDirectory(around.layout.clusters), plugins)
     switch = EncryptionSwitch(
         store,
@@ -122,5 +133,4 @@ def control_plane(around: Surroundings) -> ControlPlane:
         roles=roles,
         address=around.address,
     )
-    health = ClusterHealth(store, keys=plugins.describe_key, events=events, now=now)
     return ControlPlane(service, switch, plugins, health)

@@ -1,6 +1,7 @@
 """The control plane as its clients see it: one world, an account and a cluster of one's own."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from alibabacloud_cs20151215 import models
 from alibabacloud_cs20151215.client import Client
 from alibabacloud_tea_openapi.models import Config
 
+from sim.api_client import ApiClient, Signer
 from sim.kms import Kms
 from sim.world import World
 from tests.contract.ack.waiting import wait_until
@@ -45,6 +47,28 @@ class Account:
     def kms(self) -> Kms:
         return Kms(self.world.facts.endpoint, self.access_key_id, self.access_key_secret)
 
+    def ram(self, action: str, **parameters: str) -> dict[str, Any]:
+        signer = Signer(self.access_key_id, self.access_key_secret)
+        return ApiClient(self.world.facts.endpoint, signer, version="2015-05-01").call(
+            action, **parameters
+        )
+
+    def new_user(self, name: str, *, policies: Sequence[str] = ()) -> "User":
+        """A RAM user with an access key and these system policies."""
+        user = self.ram("CreateUser", UserName=name)["User"]
+        key = self.ram("CreateAccessKey", UserName=name)["AccessKey"]
+        for policy in policies:
+            self.attach(name, policy, kind="System")
+        made = Account(self.world, self.id, key["AccessKeyId"], key["AccessKeySecret"])
+        return User(user["UserId"], name, made)
+
+    def attach(self, user: str, policy: str, *, kind: str) -> None:
+        self.ram("AttachPolicyToUser", UserName=user, PolicyName=policy, PolicyType=kind)
+
+    def new_policy(self, name: str, document: object) -> str:
+        self.ram("CreatePolicy", PolicyName=name, PolicyDocument=json.dumps(document))
+        return name
+
     def new_key(self, **parameters: str) -> str:
         key_id: str = self.kms.call("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
         return key_id
@@ -80,6 +104,18 @@ class Account:
             return False
 
         wait_until(gone, f"cluster {cluster_id} does not go")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A RAM user; `account` is the account as seen with the user's own key."""
+
+    uid: str
+    name: str
+    account: Account
+
+    def client(self) -> Any:
+        return self.account.client()
 
 
 @pytest.fixture

@@ -9,14 +9,24 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 
 from tests.contract.ack.conftest import Account
+from tests.contract.ack.waiting import wait_until
 
 
 class Legacy:
     """Calls by method and path."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, region: str = "cn-hangzhou") -> None:
         self._endpoint = account.world.facts.endpoint.removeprefix("http://")
-        self._client = AcsClient(account.access_key_id, account.access_key_secret, "cn-hangzhou")
+        self._client = AcsClient(account.access_key_id, account.access_key_secret, region)
+
+    def wait_for(self, cluster_id: str, state: str) -> Any:
+        """The cluster's detail once it is in that state."""
+
+        def reached() -> Any:
+            detail = self.send("GET", f"/clusters/{cluster_id}")
+            return detail if detail["state"] == state else None
+
+        return wait_until(reached, f"cluster {cluster_id} is not {state}")
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         request = CommonRequest(uri_pattern=path)

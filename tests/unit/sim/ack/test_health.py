@@ -1,0 +1,99 @@
+"""When the control plane looks at keys, and what it makes of what it sees."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from apiserver_shim.kms_plugin.kms_client import KeyDescription
+from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.health import ClusterHealth
+from tests.unit.sim.ack.conftest import Plane, a_cluster
+
+
+class Keys:
+    """One key; `looks` counts how often it was asked for."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], KeyDescription] = lambda: KeyDescription("k", "Enabled", "v")
+        self.looks = 0
+
+    async def describe(self, _cluster: Cluster, _key_id: str) -> KeyDescription:
+        self.looks += 1
+        return self.answer()
+
+    def unreachable(self) -> KeyDescription:
+        raise ClusterError("Forbidden.InDebtOverdue", "pay first")
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def health(plane: Plane, keys: Keys) -> ClusterHealth:
+    return ClusterHealth(plane.store, keys=keys.describe, events=plane.events, now=plane.clock.now)
+
+
+async def state(plane: Plane) -> str:
+    [cluster] = await plane.store.all()
+    return cluster.state
+
+
+async def test_a_cluster_is_looked_at_each_minute_and_when_something_failed(
+    plane: Plane, keys: Keys, health: ClusterHealth
+) -> None:
+    cluster = a_cluster(key_id="k", updated=plane.clock.now())
+    await plane.store.insert(cluster)
+    await health.look()
+    assert keys.looks == 0, "it has just been made"
+    plane.clock.advance(timedelta(seconds=60))
+    await health.look()
+    await health.look()
+    assert keys.looks == 1
+    health.notice(cluster.id)
+    await health.look()
+    assert keys.looks == 1, "a storm of failures is no storm of looks"
+    plane.clock.advance(timedelta(seconds=2))
+    await health.look()
+    assert keys.looks == 2
+
+
+async def test_it_is_unavailable_until_its_key_is_back(
+    plane: Plane, keys: Keys, health: ClusterHealth
+) -> None:
+    cluster = a_cluster(key_id="k")
+    await plane.store.insert(cluster)
+    await health.look()
+    assert await state(plane) == "running"
+    keys.answer = keys.unreachable
+    plane.clock.advance(timedelta(minutes=1))
+    await health.look()
+    assert await state(plane) == "unavailable"
+    for _ in range(3):
+        plane.clock.advance(timedelta(seconds=2))
+        await health.look()
+    keys.answer = lambda: KeyDescription("k", "Enabled", "v")
+    plane.clock.advance(timedelta(seconds=2))
+    await health.look()
+    assert await state(plane) == "running"
+    assert await plane.reasons(cluster.id) == ["KMSKeyUnavailable", "ClusterRecovered"]
+
+
+@pytest.mark.parametrize("busy", ["initial", "updating", "deleting"])
+async def test_what_is_being_changed_is_left_alone(
+    plane: Plane, keys: Keys, health: ClusterHealth, busy: str
+) -> None:
+    await plane.store.insert(a_cluster(key_id="k", state=busy))
+    keys.answer = keys.unreachable
+    await health.look()
+    assert (await state(plane), keys.looks) == (busy, 0)
+
+
+async def test_without_a_key_there_is_nothing_to_look_at(
+    plane: Plane, keys: Keys, health: ClusterHealth
+) -> None:
+    await plane.store.insert(a_cluster())
+    await health.look()
+    assert keys.looks == 0
