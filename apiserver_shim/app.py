@@ -21,6 +21,7 @@ from apiserver_shim.api.pipeline import (
     Authorization,
     ClusterSelection,
     ErrorStatus,
+    Impersonation,
 )
 from apiserver_shim.api.routes import ResourceRoute, not_found, objects_route, other_routes
 from apiserver_shim.clusters import Clusters, ClusterSource, Surroundings
@@ -97,6 +98,8 @@ def create_app(
         Middleware(ClusterSelection, clusters=clusters),
         # before any answer: another cluster's credential must not learn what is here
         Middleware(Authentication, mode=settings.auth),
+        # from here on the user is whom they may act as
+        Middleware(Impersonation, mode=settings.auth),
         # knows user, verb and resource; routes may then take permission for granted
         Middleware(Authorization, mode=settings.auth),
     ]

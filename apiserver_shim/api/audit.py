@@ -158,8 +158,13 @@ def _is_watch(scope: Scope) -> bool:
 def _asked(request: ApiRequest) -> Object:
     info, decision = request.info, request.decision
     found: Object = {"verb": info.verb}
-    if decision is not None:
+    if request.impersonator is not None:
+        found["user"] = user_object(request.impersonator)
+        if request.user is not request.impersonator:
+            found["impersonatedUser"] = user_object(request.user)
+    elif decision is not None:
         found["user"] = user_object(request.user)
+    if decision is not None:
         found["annotations"] = {
             "authorization.k8s.io/decision": "allow" if decision.allowed else "forbid",
             "authorization.k8s.io/reason": decision.reason,

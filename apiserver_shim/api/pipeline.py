@@ -1,4 +1,4 @@
-"""The steps every request passes before a route: errors, cluster, authentication, authorization."""
+"""The steps every request passes before a route: errors, cluster, who asks, whether they may."""
 
 import logging
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from apiserver_shim.api.authentication import (
     bearer,
 )
 from apiserver_shim.api.authorization import ALLOWED, authorize, forbidden
+from apiserver_shim.api.impersonation import impersonated, is_impersonating
 from apiserver_shim.api.request import ApiRequest, Reply, RequestInfo
 from apiserver_shim.api.status import Status, StatusError
 from apiserver_shim.clusters import DEFAULT_CLUSTER, Clusters
-from apiserver_shim.objects.errors import BadRequestError
 
 log = logging.getLogger(__name__)
 
@@ -129,9 +129,6 @@ class Authentication:
                 if self._mode != "off":
                     raise StatusError(status.unauthorized()) from None
                 request.user = ANONYMOUS
-            if b"impersonate-user" in request.headers:
-                # not to be passed over: the answer would be about the wrong user's rights
-                raise BadRequestError("impersonation is not supported by this server")
         await self._app(scope, receive, send)
 
     async def _user(
@@ -144,6 +141,22 @@ class Authentication:
             if authorization.count(b".") != _JWT_DOTS:
                 raise
         return (await authenticate_token(cluster, bearer(authorization), ())).user
+
+
+class Impersonation:
+    """Makes the request that of the user it wants to act as, if its own may."""
+
+    def __init__(self, app: ASGIApp, *, mode: AuthMode) -> None:
+        self._app = app
+        self._mode = mode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = ApiRequest.of(scope)
+            if is_impersonating(request):
+                request.impersonator = request.user
+                request.user = await impersonated(request, self._mode) or request.user
+        await self._app(scope, receive, send)
 
 
 class Authorization:

@@ -87,6 +87,7 @@ class ApiRequest:
         "cluster",
         "decision",
         "headers",
+        "impersonator",
         "info",
         "method",
         "path",
@@ -108,6 +109,7 @@ class ApiRequest:
         self._query: dict[str, list[str]] | None = None
         self.info = parse_info(self.method, self.path, watch=self.flag("watch"))
         self.user: UserInfo = ANONYMOUS
+        self.impersonator: UserInfo | None = None  # who asks to act as the user
         self.decision: Decision | None = None
         self.warnings: list[str] = []
         scope[_SCOPE_KEY] = self

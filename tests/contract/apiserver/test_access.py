@@ -83,13 +83,6 @@ def test_tokens(cluster: ClusterDoor) -> None:
         assert answer.status_code == 401
 
 
-def test_impersonation_is_refused(cluster: ClusterDoor) -> None:
-    with cluster.client() as client:
-        answer = client.get(SECRETS, headers={"impersonate-user": "nobody"})
-        assert answer.status_code == 400
-        assert answer.json()["message"] == "impersonation is not supported by this server"
-
-
 def test_a_token_of_another_cluster(shim: Shim) -> None:
     one, two = shim.new_cluster(), shim.new_cluster(tokens=())
     with one.client() as client:

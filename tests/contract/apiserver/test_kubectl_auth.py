@@ -55,6 +55,19 @@ def test_permissions(binary: str, cluster: ClusterDoor, tmp_path: Path) -> None:
     assert nobody.run("get", "--raw", f"/clusters/{cluster.id}/readyz/etcd").returncode == 1
 
 
+def test_acting_as_somebody_else(binary: str, cluster: ClusterDoor, tmp_path: Path) -> None:
+    admin = hands(binary, cluster, ADMIN.token, tmp_path / "admin")
+    nobody = hands(binary, cluster, NOBODY.token, tmp_path / "nobody")
+    admin.ok("create", "role", "reader", "--verb=get,list", "--resource=secrets")
+    admin.ok("create", "rolebinding", "team", "--role=reader", "--group=team")
+    assert admin.run("auth", "can-i", "list", "secrets", "--as=alice").returncode == 1
+    asking = ("auth", "can-i", "list", "secrets", "--as=alice", "--as-group=team")
+    assert admin.ok(*asking).strip() == "yes"
+    admin.ok("get", "secrets", "--as=alice", "--as-group=team")
+    denied = nobody.run("get", "secrets", "--as=alice")
+    assert "Error from server (Forbidden)" in denied.stderr  # of discovery already: no more is told
+
+
 def test_a_role_from_a_file(binary: str, cluster: ClusterDoor, tmp_path: Path) -> None:
     admin = hands(binary, cluster, ADMIN.token, tmp_path / "admin")
     role = {
