@@ -199,9 +199,15 @@ class ClusterService:
         await self._permissions.settle(cluster)
         await self._events.add(cluster, "cluster_create", "ClusterCreated", "the cluster runs")
         await self._tasks.end(cluster.task_id)
-        return await self._store.change(
-            cluster.id, states=_INITIAL, state="running", updated=self._now()
-        )
+        try:
+            return await self._store.change(
+                cluster.id, states=_INITIAL, state="running", updated=self._now()
+            )
+        except ClusterError:
+            current = await self.get(cluster.id)
+            if current.state != "running":
+                raise
+            return current  # another process on this database was faster
 
     async def _build_or_fail(self, cluster: Cluster) -> None:
         try:

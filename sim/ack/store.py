@@ -24,8 +24,9 @@ class ClusterStore:
 
     async def insert(self, cluster: Cluster) -> None:
         """Raises ClusterError `ErrorClusterExists`."""
-        statement = self._database.insert(clusters).values(_row(cluster)).on_conflict_do_nothing()
-        if await self._database.run(lambda connection: connection.execute(statement).rowcount) != 1:
+        insert = self._database.insert(clusters).values(_row(cluster)).on_conflict_do_nothing()
+        statement = insert.returning(clusters.c.id)  # PostgreSQL's driver counts no such rows
+        if await self._database.run(lambda connection: connection.scalar(statement)) is None:
             raise ClusterError("ErrorClusterExists", f"cluster {cluster.id!r} exists already")
 
     async def all(self, account_id: str | None = None) -> list[Cluster]:
