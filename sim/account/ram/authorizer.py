@@ -19,6 +19,7 @@ from sim.account.tables import sts_sessions
 logger = logging.getLogger(__name__)
 
 _OWNER = Verdict(Decision.ALLOW)
+_NO_RIGHTS = Rights(PolicySet(()))
 _MOST_KEPT = 4096
 
 
@@ -80,13 +81,16 @@ class RamAuthorizer:
 
         def work(connection: Connection) -> Rights:
             identity = PolicySet(policies_of(connection, holder))
-            text = connection.scalar(policy) if entity == "Role" else None
-            if not text:
+            if entity == "User":
+                return Rights(identity)
+            row = connection.execute(policy).first()
+            if row is None:  # whatever narrowed the session is gone, and so are its rights
+                return _NO_RIGHTS
+            if not row.policy:
                 return Rights(identity)
             session = f"session {caller.user_name}"
-            return Rights(
-                identity, PolicySet((NamedDocument("Session", "policy", "v1", text, session),))
-            )
+            limit = NamedDocument("Session", "policy", "v1", row.policy, session)
+            return Rights(identity, PolicySet((limit,)))
 
         return await self._database.read(work)
 

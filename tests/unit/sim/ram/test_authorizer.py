@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from kms_emulator.ports import Caller, Decision
 from sim.account.ram import authorizer as authorizer_module
 from sim.account.ram.policy_rows import Policy
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
 from sim.account.sts.sessions import NewSession, Sessions
+from sim.account.tables import sts_sessions
 from tests.unit.sim.ram.conftest import NOW, Room
 
 ALLOW, IMPLICIT, EXPLICIT = Decision
@@ -47,6 +48,13 @@ async def test_the_policy_of_a_session_narrows_its_role(room: Room) -> None:
     assert await decide(room, caller, "kms:DeleteAlias") is IMPLICIT  # the role may not
     other = await session(room, None)
     assert await decide(room, other, "kms:Encrypt") is ALLOW
+
+
+async def test_a_session_that_is_forgotten_may_do_nothing(room: Room) -> None:
+    caller = await session(room, document("Allow", "kms:De*"))
+    forget = delete(sts_sessions).where(sts_sessions.c.access_key_id == caller.access_key_id)
+    await room.database.run(lambda connection: connection.execute(forget))
+    assert await decide(room, caller, "kms:Decrypt") is IMPLICIT
 
 
 async def test_sessions_of_a_role_that_is_gone_may_do_nothing(room: Room) -> None:
