@@ -1,4 +1,4 @@
-"""RAM users of an account and a cluster's Secrets, as the page tests need them."""
+"""RAM users and roles of an account and a cluster's Secrets, as the page tests need them."""
 
 import json
 import tempfile
@@ -9,6 +9,8 @@ from typing import Any
 
 from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_ram20150501.client import Client as Ram
+from alibabacloud_sts20150401 import models as sts_models
+from alibabacloud_sts20150401.client import Client as Sts
 from alibabacloud_tea_openapi.models import Config
 from kubernetes import client, config
 
@@ -19,15 +21,17 @@ from sim.trail_client import TrailClient, TrailQuery
 from tests.contract.ack.conftest import Account
 
 
-def ram_of(account: Account) -> Any:
-    return Ram(
-        Config(
-            access_key_id=account.access_key_id,
-            access_key_secret=account.access_key_secret,
-            endpoint=account.world.facts.endpoint.removeprefix("http://"),
-            protocol="HTTP",
-        )
+def _config(account: Account) -> Any:
+    return Config(
+        access_key_id=account.access_key_id,
+        access_key_secret=account.access_key_secret,
+        endpoint=account.world.facts.endpoint.removeprefix("http://"),
+        protocol="HTTP",
     )
+
+
+def ram_of(account: Account) -> Any:
+    return Ram(_config(account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,46 @@ def new_user(account: Account, name: str) -> RamUser:
         account, access_key_id=key.access_key_id, access_key_secret=key.access_key_secret
     )
     return RamUser(user.user_id, name, door, account)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSession:
+    """A RAM role, assumed by a user of the same account."""
+
+    uid: str
+    credentials: dict[str, str]
+    """As `Account.client` takes them."""
+
+
+def new_role_session(account: Account, name: str, *policies: str) -> RoleSession:
+    ram = ram_of(account)
+    trust = {
+        "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"RAM": [f"acs:ram::{account.id}:root"]},
+    }
+    document = json.dumps({"Version": "1", "Statement": [trust]})
+    create = ram_models.CreateRoleRequest(role_name=name, assume_role_policy_document=document)
+    role = ram.create_role(create).body.role
+    for policy in policies:
+        ram.attach_policy_to_role(
+            ram_models.AttachPolicyToRoleRequest(
+                policy_type="System", policy_name=policy, role_name=name
+            )
+        )
+    user = new_user(account, f"{name}-user")
+    user.attach("AliyunSTSAssumeRoleAccess")
+    sts = Sts(_config(user.door))
+    request = sts_models.AssumeRoleRequest(role_arn=role.arn, role_session_name="alice")
+    given = sts.assume_role(request).body.credentials
+    return RoleSession(
+        role.role_id,
+        {
+            "access_key_id": given.access_key_id,
+            "access_key_secret": given.access_key_secret,
+            "security_token": given.security_token,
+        },
+    )
 
 
 class Secrets:

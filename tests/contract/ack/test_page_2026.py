@@ -15,7 +15,7 @@ from kubernetes.client import ApiException
 
 from sim.world import World
 from tests.contract.ack.conftest import Account
-from tests.contract.ack.people import Secrets, new_user, primary_version, ram_of
+from tests.contract.ack.people import Secrets, new_role_session, new_user, primary_version, ram_of
 from tests.contract.ack.test_page_2021 import encrypted_with, switch
 from tests.contract.ack.waiting import wait_until
 
@@ -197,6 +197,22 @@ def test_the_first_time_the_role_is_authorized_by_whoever_may_manage_ram(
     assert client.update_kmsencryption(cluster_id, switch(key_id)).status_code == 202
     assert encrypted_with(account.wait_for(cluster_id, "running")) == key_id
     acksim.delete_cluster(cluster_id)
+
+
+def test_a_ram_role_must_be_administrator_or_operator_as_well(
+    account: Account, client: Any, refused: Refused
+) -> None:
+    cluster_id, key_id = account.new_cluster(), account.new_key()
+    role = new_role_session(account, "operators", "AliyunCSFullAccess")
+    door = account.client(**role.credentials)
+    error = refused(door.update_kmsencryption, cluster_id, switch(key_id))
+    assert error.code == "ForbiddenUpdateKMSState"
+    grant = models.GrantPermissionsRequestBody(
+        cluster=cluster_id, role_type="cluster", role_name="ops", is_ram_role=True
+    )
+    client.grant_permissions(role.uid, models.GrantPermissionsRequest(body=[grant]))
+    assert door.update_kmsencryption(cluster_id, switch(key_id)).status_code == 202
+    assert encrypted_with(account.wait_for(cluster_id, "running")) == key_id
 
 
 # Rotation
