@@ -1,4 +1,4 @@
-"""`demo`: the story of a broken key on a throwaway world, each claim checked before its tick."""
+"""`demo`: a story on a throwaway world, each claim checked before its tick."""
 
 import argparse
 import contextlib
@@ -13,6 +13,7 @@ from sim.cli.output import Paint, say, say_json
 from sim.cli.place import world_settings
 from sim.kms import Kms
 from sim.launcher import ephemeral_world
+from sim.scenarios import arrears
 from sim.scenarios.broken_key import Scene, new_password, tell
 from sim.scenarios.operator import operator
 from sim.scenarios.stage import PAUSE_SECONDS, ClaimFailedError, Stage
@@ -32,7 +33,10 @@ def demo(arguments: argparse.Namespace) -> int:
             tempfile.TemporaryDirectory(prefix="acksim-") as folder,
             _world(arguments, Path(folder)) as world,
         ):
-            tell(stage, _scene(stage, world, Path(folder)))
+            if arguments.story == "arrears":
+                arrears.tell(stage, arrears.arrange(stage, world, Path(folder)))
+            else:
+                tell(stage, _scene(stage, world, Path(folder)))
             world.move_clock(reset=True)
     except ClaimFailedError as error:
         teller.end(f"the story does not hold: {error}", ok=False, claims=stage.claims)

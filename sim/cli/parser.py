@@ -48,6 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_story(commands: Commands) -> None:
     demo = _command(commands, "demo", "sim.cli.demo:demo", "a key is broken, a cluster suffers")
     demo.epilog = "example: acksim demo --fast"
+    demo.add_argument(
+        "--story",
+        choices=("broken-key", "arrears"),
+        default="broken-key",
+        help="a key is disabled and lost (default), or an account is not paid for",
+    )
     demo.add_argument("--fast", action="store_true", help="no pauses for reading")
     demo.add_argument("--json", action="store_true", help="one JSON line a claim, for programs")
     demo.add_argument("--world", metavar="URL", help="use the world whose control API is there")

@@ -14,9 +14,9 @@ from sim.scenarios.stage import ClaimFailedError, Stage
 MINIMUM_CLAIMS = 15
 
 
-def run_demo(**environment: str) -> "subprocess.CompletedProcess[str]":
+def run_demo(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "sim", "demo", "--json"],
+        [sys.executable, "-m", "sim", "demo", "--json", *options],
         capture_output=True,
         text=True,
         timeout=60,
@@ -38,6 +38,10 @@ def test_the_story_holds_with_kubectl() -> None:
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     assert len(claims(run_demo())) >= MINIMUM_CLAIMS
+
+
+def test_the_story_of_arrears_holds() -> None:
+    assert len(claims(run_demo("--story", "arrears"))) >= MINIMUM_CLAIMS
 
 
 def test_the_story_holds_without_kubectl(tmp_path: Path) -> None:
