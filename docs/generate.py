@@ -11,6 +11,7 @@ from kms_emulator import operations as kms
 from sim.account.actiontrail import product as actiontrail
 from sim.account.bss import operations as bss
 from sim.account.ram import operations as ram
+from sim.account.sts import product as sts
 from sim.ack import cs
 from sim.cli.parser import build_parser
 from sim.settings import SETTINGS
@@ -57,6 +58,7 @@ def coverage() -> str:
 _PRODUCTS = (
     ("KMS 2016-01-20", kms.OPERATIONS),
     ("RAM 2015-05-01", ram.OPERATIONS),
+    ("STS 2015-04-01", sts.OPERATIONS),
     ("CS (ACK) 2015-12-15", cs.OPERATIONS),
     ("ActionTrail 2020-07-06", actiontrail.OPERATIONS),
     ("BssOpenApi 2017-12-14", bss.OPERATIONS),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 from kms_emulator.schemas.fields import ListedRequest, optional
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _USED_ATTRIBUTES = 2
 _DEFAULT_SIZE = 20
 _VALUE_LIMIT = 512
@@ -18,7 +19,10 @@ def _time(text: Any) -> Any:
         return None
     if len(text) != len("2020-10-08T11:00:00Z"):  # strptime takes other lengths as well
         raise ValueError("not YYYY-MM-DDThh:mm:ssZ")
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    if moment < _EPOCH:  # seven days before the year 1 there is no time
+        raise ValueError("before 1970")
+    return moment
 
 
 def _size(text: Any) -> Any:

@@ -272,6 +272,7 @@ async def self_made_token(cloud: Cloud) -> str:
         ({"StartTime": "2026-01-02"}, "StartTime"),
         ({"StartTime": "2026-1-2T3:4:5Z"}, "StartTime"),
         ({"EndTime": "2026-13-01T00:00:00Z"}, "EndTime"),
+        ({"EndTime": "0001-01-01T00:00:00Z"}, "EndTime"),
         (
             {"StartTime": "2026-01-02T00:00:00Z", "EndTime": "2026-01-01T00:00:00Z"},
             "later than EndTime",
