@@ -49,6 +49,7 @@ def _open_postgresql(url: str) -> Engine:
         pool_reset_on_return="rollback",
         connect_args={"connect_timeout": 10, "application_name": "acksim"},
         hide_parameters=True,
+        execution_options={"preserve_rowcount": True},  # of inserts too, as SQLite's does
     )
 
 

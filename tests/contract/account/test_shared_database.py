@@ -19,6 +19,7 @@ from sim.account.ledger import Ledger
 from sim.account.ram.generations import Generations
 from sim.account.ram.roles import MANAGED_SECURITY_ROLE
 from sim.account.sts.sessions import Sessions
+from sim.account.tables import accounts
 from sim.kms import KmsRefusedError
 from sim.trail_client import TrailQuery
 
@@ -73,6 +74,14 @@ async def test_calls_counted_at_both_are_all_counted(both: tuple[Database, Datab
     for database in both:
         assert (await Billing(database).bill(ACCOUNT)).calls == 1000
         assert len((await Trail(database).page(EVERYTHING, size=2000)).events) == 1000
+
+
+async def test_an_insert_tells_whether_it_happened(both: tuple[Database, Database]) -> None:
+    database = both[0]
+    row = {"id": ACCOUNT, "name": "root", "created": 0.0}
+    insert = database.insert(accounts).values(row).on_conflict_do_nothing()
+    counts = [await database.run(lambda c: c.execute(insert).rowcount) for _ in range(2)]
+    assert counts == [1, 0]
 
 
 async def test_an_account_made_at_one_calls_at_the_other(both: tuple[Database, Database]) -> None:
