@@ -1,5 +1,6 @@
 """Balance, bills and arrears by the unmodified SDK, alibabacloud_bssopenapi20171214."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from alibabacloud_bssopenapi20171214 import models
 from alibabacloud_bssopenapi20171214.client import Client
 from alibabacloud_tea_openapi.models import Config
 
+from sim.api_client import ApiClient, Signer
 from sim.kms import Kms, KmsRefusedError
 
 CALLS = 12
@@ -28,11 +30,15 @@ class Tenant:
         self.account_id: str = facts["account_id"]
         credentials = facts["access_key_id"], facts["access_key_secret"]
         self.kms = Kms(emulator.endpoint, *credentials)
-        self.bss: Any = Client(
+        self.ram = ApiClient(emulator.endpoint, Signer(*credentials), version="2015-05-01")
+        self.bss = self.client(*credentials)
+
+    def client(self, access_key_id: str, access_key_secret: str) -> Any:
+        return Client(
             Config(
-                access_key_id=credentials[0],
-                access_key_secret=credentials[1],
-                endpoint=emulator.endpoint.removeprefix("http://"),
+                access_key_id=access_key_id,
+                access_key_secret=access_key_secret,
+                endpoint=self.emulator.endpoint.removeprefix("http://"),
                 protocol="HTTP",
                 region_id="cn-hangzhou",
             )
@@ -290,3 +296,43 @@ def test_eight_days_unpaid_stop_the_kms_until_a_recharge(running: Any) -> None:
     poor.encrypt(key_id)
     assert status() == "Enabled"
     assert float(poor.balance().available_amount) == pytest.approx(1 - owed)
+
+
+def test_a_ram_user_sees_what_its_policies_name(shop: Tenant) -> None:
+    shop.ram.call("CreateUser", UserName="clerk")
+    key = shop.ram.call("CreateAccessKey", UserName="clerk")["AccessKey"]
+    clerk = shop.client(key["AccessKeyId"], key["AccessKeySecret"])
+    bills = models.QueryBillRequest(billing_cycle=shop.cycle())
+    instances = models.DescribeInstanceBillRequest(billing_cycle=shop.cycle())
+    asked: list[tuple[str, Callable[[], Any]]] = [
+        ("bss:DescribeAcccount", clerk.query_account_balance),
+        ("bss:DescribeBillList", lambda: clerk.query_bill(bills)),
+        ("bssapi:DescribeInstanceBill", lambda: clerk.describe_instance_bill(instances)),
+    ]
+    for number, (action, ask) in enumerate(asked):
+        error = refusal(ask)
+        assert (error.code, error.status_code) == ("NoPermission", 403)
+        statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "1", "Statement": [statement]})
+        name = f"money-{number}"
+        shop.ram.call("CreatePolicy", PolicyName=name, PolicyDocument=document)
+        shop.ram.call("AttachPolicyToUser", PolicyType="Custom", PolicyName=name, UserName="clerk")
+        assert ask().body.success
+
+
+def test_an_account_billed_by_instances_pays_by_the_day_and_for_no_call(running: Any) -> None:
+    tenant = Tenant(running, "100", model="instances")
+    instance = "kst-acksim-software"
+    key_id = tenant.kms.call("CreateKey", DKMSInstanceId=instance)["KeyMetadata"]["KeyId"]
+    tenant.encrypt(key_id, 3)
+    tenant.advance("1d")
+    (bill,) = tenant.bills(product_type="kms_ppi_public_intl").data.items.item
+    assert bill.pretax_amount == 4.53
+    rows = {row.instance_id: row.pretax_amount for row in tenant.instances().data.items}
+    assert rows == {instance: 4.5, key_id: 0.03}
+    charged = tenant.instances(is_billing_item=True, is_hide_zero_charge=True).data.items
+    assert {row.billing_item_code for row in charged} == {
+        "days-instance-software",
+        "days-instance-key-aliyun_kms",
+    }
+    assert tenant.balance().available_amount == "95.47"

@@ -28,6 +28,9 @@ class Server:
     def play(self) -> None:
         for number in range(SECRETS):
             self.cluster.create_secret(f"s{number}", password="hunter2")
+        for _ in range(self.plan.health_checks):
+            assert self.cluster.readiness().ready
+            self.cluster.advance_clock("21s")  # the answer is remembered for twenty
         lives = self.plan.restarts + 1
         for life in range(lives):
             if life == 1 and self.plan.rotations:
@@ -73,10 +76,11 @@ class Server:
         Plan(SECRETS, reads=2 * SECRETS, restarts=1),
         Plan(SECRETS, days=1, reads=6 * SECRETS, writes=6 * SECRETS, restarts=2),
         Plan(SECRETS, days=1, reads=4 * SECRETS, restarts=3, writes=4),
+        Plan(SECRETS, health_checks=3),
         Plan(SECRETS, days=2, rotation_days=1, reads=2 * SECRETS, restarts=1),
         Plan(SECRETS, days=2, rotation_days=1, rewrites=True, reads=2 * SECRETS, restarts=1),
     ],
-    ids=["quiet", "restart", "busy", "few-writes", "rotation", "rewrite"],
+    ids=["quiet", "restart", "busy", "few-writes", "health", "rotation", "rewrite"],
 )
 @pytest.mark.parametrize("kms", ["v1", "v2"])
 def test_the_forecast_is_what_is_counted(acksim: World, plan: Plan, kms: Any) -> None:

@@ -306,11 +306,11 @@ Step = tuple[str, int]
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
         st.tuples(st.just("call"), st.integers(1, 3)),
-        st.tuples(st.just("hours"), st.integers(1, 40)),
+        st.tuples(st.just("hours"), st.integers(1, 24)),
         st.tuples(st.just("recharge"), st.integers(1, 4)),
         st.tuples(st.just("withdraw"), st.just(0)),
     ),
-    max_size=10,
+    max_size=8,
 )
 
 
@@ -335,7 +335,7 @@ async def played(
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
