@@ -2,10 +2,10 @@
 
 from kms_emulator.errors import ApiError
 from kms_emulator.gateway.product import Product
-from sim.ack.cs import clusters, permissions, records
+from sim.ack.cs import clusters, permissions, records, unbuilt
 from sim.ack.cs.service import ContainerService
 
-OPERATIONS = (*clusters.ROWS, *permissions.ROWS, *records.ROWS)
+OPERATIONS = (*clusters.ROWS, *permissions.ROWS, *records.ROWS, *unbuilt.ROWS)
 
 _STATUSES = {
     "ErrorClusterExists": 409,

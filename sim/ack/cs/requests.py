@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-_NAME = r"^[^\W_](?:[\w.]|-)*$"  # letters of any script, digits, hyphens; not a hyphen first
-_UID = r"^[0-9]{1,32}(?:-[0-9]{1,32})?$"
+_NAME = r"\A[^\W_][\w.-]*\Z"  # letters of any script, digits, hyphens; not a hyphen first
+_VERSION = r"\A(?:1\.[0-9]{1,2}(?:\.[0-9]{1,3}(?:-aliyun\.[0-9]{1,3})?)?)?\Z"
+_UID = r"\A[0-9]{1,31}(?:-[0-9]{1,32})?\Z"
 
 Text = Annotated[str, StringConstraints(max_length=255)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -70,9 +71,7 @@ class CreateClusterRequest(NetworkOptions):
     )
     profile: Literal["Default", "Edge", "Serverless", "Lingjun"] = "Default"
     cluster_spec: Standard = "ack.standard"
-    kubernetes_version: Annotated[
-        str, StringConstraints(pattern=r"^(?:1\.\d{1,2}(?:\.\d{1,3}(?:-aliyun\.\d{1,3})?)?)?$")
-    ] = ""
+    kubernetes_version: Annotated[str, StringConstraints(pattern=_VERSION)] = ""
     deletion_protection: bool = False
     tags: Annotated[tuple[Tag, ...], Field(max_length=20)] = ()
     encryption_provider_key: Text = ""
@@ -140,7 +139,7 @@ class EventsRequest(CsRequest):
     page_number: PageNumber = 1
     page_size: PageSize = 50
     max_results: Annotated[PageSize | None, BeforeValidator(lambda text: text or None)] = None
-    next_token: Annotated[str, StringConstraints(pattern=r"^\d{0,9}$")] = ""
+    next_token: Annotated[str, StringConstraints(pattern=r"\A[0-9]{0,9}\Z")] = ""
 
     @property
     def limit(self) -> int:
@@ -159,9 +158,9 @@ class GrantItem(CsRequest):
     cluster: Text = ""
     role_type: Literal["cluster", "namespace", "all-clusters"]
     role_name: Annotated[
-        str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9:._-]+$")
+        str, StringConstraints(min_length=1, max_length=253, pattern=r"\A[A-Za-z0-9:._-]+\Z")
     ]
-    namespace: Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9-]*$")] = ""
+    namespace: Annotated[str, StringConstraints(max_length=63, pattern=r"\A[a-z0-9-]*\Z")] = ""
     is_custom: bool = False
     is_ram_role: bool = False
 

@@ -1,7 +1,6 @@
 """The control plane as its clients see it: one world, an account and a cluster of one's own."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,22 +52,6 @@ class Account:
             action, **parameters
         )
 
-    def new_user(self, name: str, *, policies: Sequence[str] = ()) -> "User":
-        """A RAM user with an access key and these system policies."""
-        user = self.ram("CreateUser", UserName=name)["User"]
-        key = self.ram("CreateAccessKey", UserName=name)["AccessKey"]
-        for policy in policies:
-            self.attach(name, policy, kind="System")
-        made = Account(self.world, self.id, key["AccessKeyId"], key["AccessKeySecret"])
-        return User(user["UserId"], name, made)
-
-    def attach(self, user: str, policy: str, *, kind: str) -> None:
-        self.ram("AttachPolicyToUser", UserName=user, PolicyName=policy, PolicyType=kind)
-
-    def new_policy(self, name: str, document: object) -> str:
-        self.ram("CreatePolicy", PolicyName=name, PolicyDocument=json.dumps(document))
-        return name
-
     def new_key(self, **parameters: str) -> str:
         key_id: str = self.kms.call("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
         return key_id
@@ -104,18 +87,6 @@ class Account:
             return False
 
         wait_until(gone, f"cluster {cluster_id} does not go")
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A RAM user; `account` is the account as seen with the user's own key."""
-
-    uid: str
-    name: str
-    account: Account
-
-    def client(self) -> Any:
-        return self.account.client()
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ class RamUser:
         self.attach(name, "Custom")
 
 
-def new_user(account: Account, name: str) -> RamUser:
+def new_user(account: Account, name: str, *policies: str) -> RamUser:
+    """With these system policies."""
     ram = ram_of(account)
     user = ram.create_user(ram_models.CreateUserRequest(user_name=name)).body.user
     request = ram_models.CreateAccessKeyRequest(user_name=name)
@@ -67,7 +68,10 @@ def new_user(account: Account, name: str) -> RamUser:
     door = replace(
         account, access_key_id=key.access_key_id, access_key_secret=key.access_key_secret
     )
-    return RamUser(user.user_id, name, door, account)
+    made = RamUser(user.user_id, name, door, account)
+    for policy in policies:
+        made.attach(policy)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

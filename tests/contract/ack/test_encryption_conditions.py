@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from alibabacloud_cs20151215 import models
 
-from tests.contract.ack.conftest import Account, User
+from tests.contract.ack.conftest import Account
+from tests.contract.ack.people import RamUser, new_user
 
 Refused = Callable[..., Any]
 Request = models.UpdateKMSEncryptionRequest
@@ -24,12 +25,12 @@ DENY = {
 
 
 @pytest.fixture
-def operator(account: Account) -> User:
+def operator(account: Account) -> RamUser:
     """A RAM user whom RAM lets do everything with clusters."""
-    return account.new_user("operator", policies=["AliyunCSFullAccess"])
+    return new_user(account, "operator", "AliyunCSFullAccess")
 
 
-def grant(account: Account, user: User, cluster_id: str, role: str) -> None:
+def grant(account: Account, user: RamUser, cluster_id: str, role: str) -> None:
     item = models.GrantPermissionsRequestBody(
         cluster=cluster_id, role_type="cluster", role_name=role
     )
@@ -144,10 +145,10 @@ def test_the_account_is_prompted_to_authorize_the_role_first(
 
 @pytest.mark.parametrize("role", ["admin", "ops"])
 def test_a_ram_user_has_the_administrator_or_om_engineer_role(
-    account: Account, operator: User, refused: Refused, role: str
+    account: Account, operator: RamUser, refused: Refused, role: str
 ) -> None:
     key_id, cluster_id = account.new_key(), account.new_cluster()
-    client = operator.client()
+    client = operator.door.client()
     request = Request(kms_key_id=key_id, disable_encryption=False)
     error = refused(client.update_kmsencryption, cluster_id, request)
     assert (error.status_code, error.code) == (403, "ForbiddenUpdateKMSState")
@@ -159,18 +160,18 @@ def test_a_ram_user_has_the_administrator_or_om_engineer_role(
     account.wait_for(cluster_id, "running")
 
 
-def test_the_creator_of_a_cluster_may_encrypt_it(account: Account, operator: User) -> None:
+def test_the_creator_of_a_cluster_may_encrypt_it(account: Account, operator: RamUser) -> None:
     key_id = account.new_key()
-    cluster_id = operator.account.new_cluster()
-    [own] = operator.client().describe_user_permission(operator.uid).body
+    cluster_id = operator.door.new_cluster()
+    [own] = operator.door.client().describe_user_permission(operator.uid).body
     assert (own.resource_id, own.is_owner, own.role_type) == (cluster_id, 1, "admin")
     request = Request(kms_key_id=key_id, disable_encryption=False)
-    operator.client().update_kmsencryption(cluster_id, request)
+    operator.door.client().update_kmsencryption(cluster_id, request)
     account.wait_for(cluster_id, "running")
 
 
 def test_the_deny_policy_of_the_page_blocks_enabling_and_disabling(
-    account: Account, operator: User, refused: Refused
+    account: Account, operator: RamUser, refused: Refused
 ) -> None:
     plain, sealed = (
         account.new_cluster(),
@@ -183,28 +184,27 @@ def test_the_deny_policy_of_the_page_blocks_enabling_and_disabling(
         account.client().update_user_permissions(
             operator.uid, models.UpdateUserPermissionsRequest(mode="patch", body=[item])
         )
-    policy = account.new_policy("no-switching", {"Version": "1", "Statement": [DENY]})
-    account.attach(operator.name, policy, kind="Custom")
+    operator.attach_statement("no-switching", DENY)
     enabling = Request(kms_key_id=account.new_key(), disable_encryption=False)
     disabling = Request(disable_encryption=True)
     for cluster_id, request in ((plain, enabling), (sealed, disabling)):
-        error = refused(operator.client().update_kmsencryption, cluster_id, request)
+        error = refused(operator.door.client().update_kmsencryption, cluster_id, request)
         assert (error.status_code, error.code) == (403, "StatusForbidden")
         assert "RAM policy Forbidden for action cs:UpdateKMSEncryption" in error.message
         detail = error.data["accessDeniedDetail"]
         assert detail["NoPermissionType"] == "ExplicitDeny"
         assert detail["AuthPrincipalDisplayName"] == operator.uid
         assert account.client().describe_cluster_detail(cluster_id).body.state == "running"
-    operator.client().describe_cluster_detail(plain)  # all else stays allowed
+    operator.door.client().describe_cluster_detail(plain)  # all else stays allowed
 
 
 def test_a_ram_user_needs_the_action_at_all(account: Account, refused: Refused) -> None:
-    reader = account.new_user("reader", policies=["AliyunCSReadOnlyAccess"])
+    reader = new_user(account, "reader", "AliyunCSReadOnlyAccess")
     cluster_id = account.new_cluster()
     grant(account, reader, cluster_id, "admin")
-    reader.client().describe_cluster_detail(cluster_id)
+    reader.door.client().describe_cluster_detail(cluster_id)
     error = refused(
-        reader.client().update_kmsencryption, cluster_id, Request(disable_encryption=True)
+        reader.door.client().update_kmsencryption, cluster_id, Request(disable_encryption=True)
     )
     assert error.code == "StatusForbidden"
     assert error.data["accessDeniedDetail"]["NoPermissionType"] == "ImplicitDeny"

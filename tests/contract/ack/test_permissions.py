@@ -8,8 +8,9 @@ from alibabacloud_cs20151215 import models
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
-from tests.contract.ack.conftest import Account, User
+from tests.contract.ack.conftest import Account
 from tests.contract.ack.kubeconfigs import core_v1, user_kubeconfig
+from tests.contract.ack.people import RamUser, new_user
 
 Refused = Callable[..., Any]
 
@@ -47,22 +48,22 @@ def allowed(client: Any, cluster_id: str) -> frozenset[str]:
 
 
 @pytest.fixture
-def user(account: Account) -> User:
-    return account.new_user("developer", policies=["AliyunCSFullAccess"])
+def user(account: Account) -> RamUser:
+    return new_user(account, "developer", "AliyunCSFullAccess")
 
 
-def grant(account: Account, user: User, *items: dict[str, Any]) -> None:
+def grant(account: Account, user: RamUser, *items: dict[str, Any]) -> None:
     body = [models.GrantPermissionsRequestBody(**item) for item in items]
     account.client().grant_permissions(user.uid, models.GrantPermissionsRequest(body=body))
 
 
 def test_without_grants_the_owner_may_everything_and_others_nothing(
-    account: Account, user: User
+    account: Account, user: RamUser
 ) -> None:
     cluster_id = account.new_cluster()
     assert allowed(account.client(), cluster_id) == ALL
-    assert allowed(user.client(), cluster_id) == NOTHING
-    [named] = user_kubeconfig(user.client(), cluster_id)["users"]
+    assert allowed(user.door.client(), cluster_id) == NOTHING
+    [named] = user_kubeconfig(user.door.client(), cluster_id)["users"]
     assert named["name"] == user.uid
 
 
@@ -94,41 +95,41 @@ def test_without_grants_the_owner_may_everything_and_others_nothing(
     ],
 )
 def test_a_user_may_what_was_granted_until_it_is_cleaned(
-    account: Account, user: User, item: dict[str, Any], may: frozenset[str]
+    account: Account, user: RamUser, item: dict[str, Any], may: frozenset[str]
 ) -> None:
     cluster_id, other_id = account.new_cluster(), account.new_cluster()
     grant(account, user, {"cluster": cluster_id, **item})
-    assert allowed(user.client(), cluster_id) == may
-    assert allowed(user.client(), other_id) == NOTHING
+    assert allowed(user.door.client(), cluster_id) == may
+    assert allowed(user.door.client(), other_id) == NOTHING
     request = models.CleanClusterUserPermissionsRequest()
     account.client().clean_cluster_user_permissions(cluster_id, user.uid, request)
-    assert allowed(user.client(), cluster_id) == NOTHING
+    assert allowed(user.door.client(), cluster_id) == NOTHING
 
 
-def test_a_grant_replaces_those_before(account: Account, user: User) -> None:
+def test_a_grant_replaces_those_before(account: Account, user: RamUser) -> None:
     cluster_id = account.new_cluster()
     grant(account, user, {"cluster": cluster_id, "role_type": "cluster", "role_name": "admin"})
     restricted = {"role_type": "namespace", "namespace": "default", "role_name": "restricted"}
     grant(account, user, {"cluster": cluster_id, **restricted})
-    assert allowed(user.client(), cluster_id) == {"read a Secret"}
+    assert allowed(user.door.client(), cluster_id) == {"read a Secret"}
 
 
-def test_a_grant_on_all_clusters_reaches_those_to_come(account: Account, user: User) -> None:
+def test_a_grant_on_all_clusters_reaches_those_to_come(account: Account, user: RamUser) -> None:
     before = account.new_cluster()
     grant(account, user, {"cluster": "", "role_type": "all-clusters", "role_name": "restricted"})
     after = account.new_cluster()
     for cluster_id in (before, after):
-        assert allowed(user.client(), cluster_id) == {"read a Secret", "read elsewhere"}
+        assert allowed(user.door.client(), cluster_id) == {"read a Secret", "read elsewhere"}
 
 
-def test_the_creator_of_a_cluster_is_its_administrator(account: Account, user: User) -> None:
-    cluster_id = user.account.new_cluster()
-    assert allowed(user.client(), cluster_id) == ALL
+def test_the_creator_of_a_cluster_is_its_administrator(account: Account, user: RamUser) -> None:
+    cluster_id = user.door.new_cluster()
+    assert allowed(user.door.client(), cluster_id) == ALL
     grant(account, user)  # in vain, as the documentation says
-    assert allowed(user.client(), cluster_id) == ALL
+    assert allowed(user.door.client(), cluster_id) == ALL
 
 
-def test_the_bindings_are_named_as_in_the_cloud(account: Account, user: User) -> None:
+def test_the_bindings_are_named_as_in_the_cloud(account: Account, user: RamUser) -> None:
     cluster_id = account.new_cluster()
     dev = {"role_type": "namespace", "namespace": "default", "role_name": "dev"}
     grant(
@@ -168,25 +169,25 @@ def test_the_bindings_are_named_as_in_the_cloud(account: Account, user: User) ->
     ],
 )
 def test_a_grant_that_cannot_be_is_refused_as_a_whole(
-    account: Account, user: User, refused: Refused, item: dict[str, Any], code: str
+    account: Account, user: RamUser, refused: Refused, item: dict[str, Any], code: str
 ) -> None:
     cluster_id = account.new_cluster()
     good = {"cluster": cluster_id, "role_type": "cluster", "role_name": "dev"}
     error = refused(grant, account, user, good, {"cluster": cluster_id, **item})
     assert error.code == code
     assert account.client().describe_user_permission(user.uid).body == []
-    assert allowed(user.client(), cluster_id) == NOTHING
+    assert allowed(user.door.client(), cluster_id) == NOTHING
 
 
 def test_only_an_administrator_of_the_cluster_may_grant(
-    account: Account, user: User, refused: Refused
+    account: Account, user: RamUser, refused: Refused
 ) -> None:
     cluster_id = account.new_cluster()
-    friend = account.new_user("friend")
+    friend = new_user(account, "friend")
     item = {"cluster": cluster_id, "role_type": "cluster", "role_name": "dev"}
     wide = {"cluster": "", "role_type": "all-clusters", "role_name": "dev"}
-    error = refused(grant, user.account, friend, item)
+    error = refused(grant, user.door, friend, item)
     assert (error.status_code, error.code) == (403, "ForbiddenGrantPermissions")
     grant(account, user, {**item, "role_name": "admin"})
-    grant(user.account, friend, item)
-    assert refused(grant, user.account, friend, wide).code == "ForbiddenGrantPermissions"
+    grant(user.door, friend, item)
+    assert refused(grant, user.door, friend, wide).code == "ForbiddenGrantPermissions"
