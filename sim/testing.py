@@ -2,22 +2,26 @@
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sim.api_client import Signer
+from sim.cs_client import CsClient
 from sim.etcd_view import read_one
 from sim.kms import Kms
 from sim.kubernetes_health import Readiness, readiness
 from sim.launcher import ephemeral_world
 from sim.private_file import write_private
 from sim.trail_client import TrailClient, TrailQuery
-from sim.world import World
+from sim.world import World, WorldError
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
+
+_LOOK_EVERY_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -99,6 +103,24 @@ class ClusterUnderTest:
 
     def schedule_key_deletion(self, days: int = 7) -> None:
         self.kms.call("ScheduleKeyDeletion", KeyId=self.key_id, PendingWindowInDays=days)
+
+    def begin_switch(self, key_id: str | None) -> str:
+        """UpdateKMSEncryption: to a key, or off with None; the id of its task.
+
+        Raises ApiRefusedError, also within five (simulated) minutes after the last one.
+        """
+        region = self.facts["region"]
+        client = CsClient(self.world.facts.endpoint, self.signer, region=region)
+        return client.update_kms_encryption(self.id, key_id)
+
+    def switch_encryption(self, key_id: str | None) -> None:
+        """The same, to its end; what is stored stays as it is. Raises WorldError if given up."""
+        self.begin_switch(key_id)
+        while (facts := self.world.cluster(self.id))["state"] == "updating":
+            time.sleep(_LOOK_EVERY_SECONDS)
+        self.facts = facts
+        if facts["key_id"] != key_id:
+            raise WorldError("the API server did not accept it; `acksim cluster show` says why")
 
     def restart(self) -> None:
         """The API server starts afresh: every cached DEK is gone."""

@@ -127,11 +127,6 @@ class World:
         """What new Secrets of a cluster are sealed with, and which providers may be read from."""
         return self._json("GET", f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption")
 
-    def switch_encryption(self, cluster_id: str, key_id: str | None) -> dict[str, Any]:
-        """On, to another key, or off with None; returns at once, the cluster being `updating`."""
-        path = f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption"
-        return self._json("POST", path, {"key_id": key_id})
-
     def drop_unneeded_providers(self, cluster_id: str) -> list[dict[str, Any]]:
         """The KMS providers that no stored Secret depended on; may take half a minute."""
         path = f"/_sim/clusters/{quote(cluster_id, safe='')}/encryption/drop-unneeded"

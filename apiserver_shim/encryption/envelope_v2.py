@@ -225,7 +225,10 @@ class EnvelopeV2:
         state = self._state
         if state is not None and self._now() <= state.expires:
             return state
-        if self._poll_due():
+        if self._polling.locked():
+            async with self._polling:  # the poll that this write would otherwise have made
+                state = self._state
+        elif self._poll_due():
             await self.poll_if_due()
             state = self._state
         if state is None:

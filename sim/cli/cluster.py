@@ -2,6 +2,7 @@
 
 import argparse
 
+from sim.cli.coverage import still_dependent
 from sim.cli.output import say, say_json, say_table
 from sim.cli.place import attached
 
@@ -22,9 +23,11 @@ def create(arguments: argparse.Namespace) -> int:
 
 
 def list_clusters(arguments: argparse.Namespace) -> int:
-    clusters = attached(arguments).clusters()
+    world = attached(arguments)
+    clusters = world.clusters()
+    warnings = still_dependent(world, clusters)
     if arguments.json:
-        say_json(clusters)
+        say_json([{**row, "warnings": warnings.get(row["cluster_id"], [])} for row in clusters])
         return 0
     say_table(
         ("CLUSTER", "NAME", "STATE", "KMS", "KEY", "REGION"),
@@ -40,6 +43,9 @@ def list_clusters(arguments: argparse.Namespace) -> int:
             for row in clusters
         ],
     )
+    for cluster_id, texts in warnings.items():
+        for text in texts:
+            say(f"\n{cluster_id}: {text}")
     return 0
 
 

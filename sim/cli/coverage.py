@@ -36,6 +36,20 @@ def coverage(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def still_dependent(world: World, clusters: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Of clusters that are switched off: what their stored Secrets depend on all the same."""
+    off = [one for one in clusters if one["key_id"] is None and one["providers"]]
+    surveys = asyncio.run(_survey(world.facts.etcd, off)) if off else []
+    return {
+        cluster["cluster_id"]: [
+            _still_dependent(cluster, count, keys_of(cluster).get(seal.provider))
+            for seal, count in found.groups()
+            if seal.provider is not None
+        ]
+        for cluster, found in zip(off, surveys, strict=True)
+    }
+
+
 Told = Sequence[tuple[dict[str, Any], Coverage, dict[str, Any]]]
 
 
@@ -85,13 +99,18 @@ def _warnings(
         warnings.append("its encryption is being switched")
     elif encryption["key_id"] is None:
         warnings += [
-            f"its encryption is switched off, yet {group['secrets']} Secrets depend on key "
-            f"{group['key_id'] or 'unknown'}; `acksim cluster rewrite {cluster['cluster_id']}` "
-            "frees them of it"
+            _still_dependent(cluster, group["secrets"], group["key_id"])
             for group in groups
             if group["provider"] is not None
         ]
     return warnings
+
+
+def _still_dependent(cluster: dict[str, Any], secrets: int, key_id: str | None) -> str:
+    return (
+        f"its encryption is switched off, yet {secrets} Secrets depend on key "
+        f"{key_id or 'unknown'}; `acksim cluster rewrite {cluster['cluster_id']}` frees them of it"
+    )
 
 
 def _rows(shown: dict[str, Any]) -> list[tuple[object, ...]]:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from sim.api_client import Signer
+from sim.cli.coverage import still_dependent
 from sim.cli.output import say, say_json, say_table
 from sim.cli.place import attached
 from sim.cs_client import CsClient
@@ -27,8 +28,11 @@ def show(arguments: argparse.Namespace) -> int:
     client = _client(arguments)
     detail = client.cluster(arguments.cluster)
     events = client.cluster_events(arguments.cluster, limit=_EVENTS)
+    world = attached(arguments)
+    warnings = still_dependent(world, [world.cluster(arguments.cluster)])
+    texts = [text for of_cluster in warnings.values() for text in of_cluster]
     if arguments.json:
-        say_json({**detail, "events": events})
+        say_json({**detail, "events": events, "warnings": texts})
         return 0
     kind = f"{detail['cluster_type']}, {detail['profile']}, {detail['cluster_spec']}"
     say_table(
@@ -43,6 +47,8 @@ def show(arguments: argparse.Namespace) -> int:
             ("updated", detail["updated"]),
         ],
     )
+    for text in texts:
+        say(f"warning: {text}")
     for event in events:
         data = event["data"]
         say(f"{event['time']}  {data['level']:<7}  {data['reason']}: {data['message']}")

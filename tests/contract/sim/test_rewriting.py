@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from apiserver_shim.storage.etcd import EtcdClient
+from sim.api_client import Signer
 from sim.cli import main
 from sim.etcd_view import describe
+from sim.kms import Kms
 from sim.testing import ClusterUnderTest
+from sim.world import World
 from tests.contract.sim.load import fill
 from tests.contract.sim.test_switching import new_key, switch
 
@@ -168,7 +171,7 @@ def test_a_key_may_be_deleted_when_nothing_depends_on_it(
         assert code == 0
         assert "may be deleted" in out
 
-        cluster.schedule_key_deletion()
+        cluster.kms.call("ScheduleKeyDeletion", KeyId=old, PendingWindowInDays=7)
         cluster.advance_clock("8d")
         cluster.restart()
         assert cluster.core_v1.read_namespaced_secret("sealed", "default").data
@@ -203,12 +206,34 @@ def test_a_cluster_that_is_switched_off_says_what_it_still_depends_on(
     code, out, _ = run(cluster, "coverage", cluster.id)
     assert code == 0
     assert warning in out
+    assert f"{cluster.id}: {warning}" in run(cluster, "list")[1]
+    rows = json.loads(run(cluster, "list", "--json")[1])
+    (row,) = [row for row in rows if row["cluster_id"] == cluster.id]
+    assert warning in row["warnings"][0]
+
+
+def test_show_tells_it_as_well(acksim: World, run: Run) -> None:
+    """Of a cluster of the account that the command line signs for."""
+    signer = Signer.of_root()
+    key_id = Kms.of_root(acksim.facts.endpoint).create_key()["KeyId"]
+    facts = acksim.create_cluster("shown", key_id=key_id)
+    cluster = ClusterUnderTest(acksim, signer, facts["account_id"], facts)
+    try:
+        cluster.create_secret("app", password="hunter2")
+        assert run(cluster, "decrypt", cluster.id)[0] == 0
+        code, out, _ = run(cluster, "show", cluster.id)
+        assert code == 0
+        assert (
+            f"warning: its encryption is switched off, yet 1 Secrets depend on key {key_id}" in out
+        )
+    finally:
+        cluster.delete()
 
 
 def test_a_secret_that_cannot_be_read_stops_no_other(
     acksim_cluster: ClusterUnderTest, run: Run
 ) -> None:
-    cluster = acksim_cluster
+    cluster, key_id = acksim_cluster, acksim_cluster.key_id
     for name in ("good", "bad"):
         cluster.create_secret(name, password="hunter2")
     overwrite(cluster, "bad", cluster.raw_secret("good"))  # bound to another name
@@ -218,7 +243,7 @@ def test_a_secret_that_cannot_be_read_stops_no_other(
     assert "1 of 2 Secrets rewritten" in out
     assert f"{cluster.facts['etcd_prefix']}/secrets/default/bad: Internal error" in error
     assert "authentication failed" in error
-    assert run(cluster, "coverage", "--key", cluster.key_id)[0] == 1
+    assert run(cluster, "coverage", "--key", key_id)[0] == 1
 
 
 def test_a_rewrite_needs_a_key_that_can_be_used(acksim_cluster: ClusterUnderTest, run: Run) -> None:

@@ -103,7 +103,7 @@ async def servers(
 
 def switch(cluster: ClusterUnderTest) -> None:
     """By the world's own control plane, which knows of the first server alone."""
-    cluster.world.switch_encryption(cluster.id, cluster.kms.create_key()["KeyId"])
+    cluster.switch_encryption(cluster.kms.create_key()["KeyId"])
 
 
 async def test_both_must_serve_it_and_one_that_is_gone_need_not(servers: Servers) -> None:

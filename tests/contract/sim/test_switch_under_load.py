@@ -77,7 +77,8 @@ def cluster_of(world: World, version: Literal["v1", "v2"], number: int) -> Clust
 
 
 def switch(cluster: ClusterUnderTest, key_id: str | None) -> None:
-    cluster.world.switch_encryption(cluster.id, key_id)
+    cluster.advance_clock("5m")  # time enough after the one before
+    cluster.begin_switch(key_id)
     finish(cluster, key_id)
 
 
@@ -187,7 +188,8 @@ def test_a_switch_that_is_killed_goes_on(
         switch(cluster, first)
         cluster.create_secret("sealed", password="hunter2")
     goal = {"on": first, "another": second, "off": None}[target]
-    world.switch_encryption(cluster.id, goal)
+    cluster.advance_clock("5m")
+    cluster.begin_switch(goal)
     wait_until(lambda: state(cluster)["switch_stage"] == stage, "the stage was missed", pause=0)
     kill_emulator()
     finish(cluster, goal)

@@ -157,6 +157,14 @@ async def test_a_jump_of_the_clock_does_not_expire_a_healthy_plugin(world: World
     assert world.plugin.calls == ["Status", "Encrypt", "Status"]
 
 
+async def test_writes_at_a_jump_of_the_clock_wait_for_the_poll_under_way(world: World) -> None:
+    envelope = world.envelope()
+    await envelope.poll()
+    world.advance(600)
+    await asyncio.gather(*(envelope.to_storage(b"value", PATH) for _ in range(8)))
+    assert world.plugin.calls.count("Status") == 2
+
+
 async def test_an_expired_write_asks_a_dead_plugin_once_in_ten_seconds(world: World) -> None:
     envelope = world.envelope()
     await envelope.poll()
