@@ -21,6 +21,7 @@ ADVANCED_TIER = 2000
 OVER_TIER = "advanced-over-2000"
 _PAGE = 500
 _PRO_SPEC = "ack.pro.%"
+_CHARGED_STATES = ("running", "updating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class ClusterStay:
-    """A Pro cluster and the first full hour (since 1970) that it has seen."""
+    """A Pro cluster that is charged, and the first full hour (since 1970) that it has seen."""
 
     account_id: str
     region: str
@@ -63,9 +64,11 @@ async def stays_of_keys(keys: KeyStore) -> list[Stay]:
 
 
 def stays_of_clusters(connection: Connection) -> list[ClusterStay]:
-    """The Pro clusters that exist now. Their first hour, begun before them, is not charged."""
+    """The Pro clusters that serve now. Their first hour, begun before them, is not charged."""
     query = select(clusters).where(
-        clusters.c.cluster_type == "ManagedKubernetes", clusters.c.cluster_spec.like(_PRO_SPEC)
+        clusters.c.cluster_type == "ManagedKubernetes",
+        clusters.c.cluster_spec.like(_PRO_SPEC),
+        clusters.c.state.in_(_CHARGED_STATES),
     )
     return [
         ClusterStay(row.account_id, row.region, row.id, int(-(-row.created // HOUR)))

@@ -20,7 +20,7 @@ from kms_emulator.store import MemoryKeyStore
 from sim.account.billing.balances import OPENING_CASH, Balances
 from sim.account.billing.china_time import day_of
 from sim.account.billing.closing import Closing
-from sim.account.billing.tables import bill_items, bills
+from sim.account.billing.tables import bill_items, bills, transfers
 from sim.account.database import Database
 
 START = datetime(2026, 1, 30, 1, tzinfo=UTC)
@@ -60,8 +60,19 @@ async def test_two_emulators_on_one_database_close_each_day_once(
         await asyncio.gather(*(one.settle() for one in pair))
     rows = await closed(databases[0])
     assert rows == [(day_of(START) + n, KEPT, 1) for n in range(350)]
-    balance = await Balances(databases[1], lambda: moment).of(ROOT_ACCOUNT_ID)
-    assert balance.cash == OPENING_CASH - 350 * KEPT
+    there = Balances(databases[1], lambda: moment)
+    assert (await there.of(ROOT_ACCOUNT_ID)).cash == OPENING_CASH - 350 * KEPT
+    await there.withdraw(ROOT_ACCOUNT_ID)
+    moment += timedelta(days=10)
+    await pair[0].settle()
+    owing = await there.of(ROOT_ACCOUNT_ID)
+    assert owing.suspended
+    assert owing.debt == 8 * KEPT
+    await there.recharge(ROOT_ACCOUNT_ID, Decimal(1))
+    paid = await Balances(databases[0], lambda: moment).of(ROOT_ACCOUNT_ID)
+    assert (paid.cash, paid.overdue_since) == (1 - 8 * KEPT, None)
+    moved = await databases[0].run(lambda c: list(c.scalars(select(transfers.c.amount))))
+    assert sum(moved) == paid.cash + 358 * KEPT
     for database in databases:
         database.close()
 

@@ -201,13 +201,25 @@ async def test_a_pro_cluster_costs_each_full_hour(account: Account) -> None:
     row: dict[str, Any] = {column.name: "" for column in clusters.c if not column.nullable}
     row |= {"id": "c1", "account_id": ROOT_ACCOUNT_ID, "region": "cn-hangzhou"}
     row |= {"cluster_type": "ManagedKubernetes", "deletion_protection": False}
-    row |= {"incarnation": 0, "updated": 0.0, "tags": {}, "options": {}, "providers": []}
+    row |= {
+        "state": "running",
+        "incarnation": 0,
+        "updated": 0.0,
+        "tags": {},
+        "options": {},
+        "providers": [],
+    }
     made = MORNING + timedelta(minutes=20)
-    kinds = {"c1": "ack.pro.small", "c2": "ack.standard"}
+    changes: dict[str, dict[str, str]] = {
+        "c1": {},
+        "c2": {"cluster_spec": "ack.standard"},
+        "c3": {"state": "unavailable"},
+    }
 
     def work(connection: Any) -> None:
-        for name, kind in kinds.items():
-            values = row | {"id": name, "cluster_spec": kind, "created": made.timestamp()}
+        for name, change in changes.items():
+            values = row | {"id": name, "cluster_spec": "ack.pro.small", "state": "running"}
+            values |= {"created": made.timestamp(), **change}
             connection.execute(clusters.insert().values(values))
 
     await account.database.run(work)
