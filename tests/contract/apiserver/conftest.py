@@ -246,10 +246,18 @@ def shim(
 class running_shim:  # noqa: N801 - used as a context manager only
     """Runs a server while its context lasts."""
 
-    def __init__(self, etcd: Sequence[str], authority: Authority, home: Path) -> None:
+    def __init__(
+        self,
+        etcd: Sequence[str],
+        authority: Authority,
+        home: Path,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._etcd = etcd
         self._authority = authority
         self._home = home
+        self._now = now
         self._source = Source()
         self._ready = threading.Event()
         self._stop: Callable[[], None] = lambda: None
@@ -272,7 +280,7 @@ class running_shim:  # noqa: N801 - used as a context manager only
             ShimSettings(reload_seconds=0.5, audit_log=self._home / "audit.log"),
             etcd=etcd,
             source=self._source,
-            now=lambda: datetime.now(UTC),
+            now=self._now,
         )
         server = make_server(
             app,

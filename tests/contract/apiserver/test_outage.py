@@ -1,8 +1,10 @@
 """Every verb while the KMS plugin fails: a third party's plugin that can be made to."""
 
 import asyncio
+import re
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +16,20 @@ import pytest
 
 from apiserver_shim.clusters import StaticToken
 from apiserver_shim.kubernetes_version import KubernetesVersion
-from tests.contract.apiserver.conftest import ADMIN, NOBODY, ClusterDoor, Shim
+from tests.contract.apiserver.conftest import (
+    ADMIN,
+    NOBODY,
+    Authority,
+    ClusterDoor,
+    Shim,
+    running_shim,
+)
 from tests.contract.apiserver.test_watch import Watching
-from tests.contract.storage.conftest import ThirdPartyPlugin
+from tests.contract.storage.conftest import ThirdPartyPlugin, Time
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 RPC = "rpc error: code = FailedPrecondition desc = the key is disabled"
+HANGS = "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
 DISABLED = (grpc.StatusCode.FAILED_PRECONDITION, "the key is disabled")
 MERGE = {"content-type": "application/merge-patch+json"}
 UNREAD = {"ignoreStoreReadErrorWithClusterBreakingPotential": True}
@@ -45,10 +55,13 @@ def plugin() -> Iterator[ThirdPartyPlugin]:
 def healthy(plugin: ThirdPartyPlugin) -> Iterator[None]:
     yield
     plugin.failure = None
+    plugin.hanging = False
     plugin.key_id = "key-1"
 
 
-def encrypted(shim: Shim, plugin: ThirdPartyPlugin, kms: str, **changes: Any) -> ClusterDoor:
+def encrypted(
+    shim: Shim, plugin: ThirdPartyPlugin, kms: str, *, timeout: str = "3s", **changes: Any
+) -> ClusterDoor:
     config = shim.home / f"outage-{kms}-{shim.counter}.yaml"
     config.write_text(
         "apiVersion: apiserver.config.k8s.io/v1\n"
@@ -56,7 +69,8 @@ def encrypted(shim: Shim, plugin: ThirdPartyPlugin, kms: str, **changes: Any) ->
         "resources:\n"
         "- resources: [secrets]\n"
         "  providers:\n"
-        f"  - kms: {{apiVersion: {kms}, name: other, endpoint: '{plugin.endpoint}'}}\n"
+        f"  - kms: {{apiVersion: {kms}, name: other, endpoint: '{plugin.endpoint}', "
+        f"timeout: {timeout}}}\n"
         "  - identity: {}\n"
     )
     return shim.new_cluster(encryption_config=config, **changes)
@@ -134,6 +148,60 @@ def test_every_verb(
         assert api.get(accounts).status_code == 200
         plugin.failure = None
         assert api.get(f"{SECRETS}/app1").status_code in {200, 500}
+
+
+@pytest.mark.parametrize(
+    ("version", "cached", "reason"),
+    [
+        ("v1", Codes(200, 200, 500, 500, 500, 200), HANGS),
+        # the first Status has not been answered: there is no telling what is stale
+        ("v2", Codes(200, 200, 201, 200, 200, 200), "got unexpected nil transformer"),
+    ],
+)
+def test_every_verb_while_the_plugin_hangs(
+    shim: Shim, plugin: ThirdPartyPlugin, version: str, cached: Codes, reason: str
+) -> None:
+    door = encrypted(shim, plugin, version, timeout="200ms")
+    with door.client() as api:
+        assert create(api, "app1").status_code == 201
+        plugin.hanging = True
+        began = time.monotonic()
+        assert codes(api) == cached
+        plugin.hanging = False
+        create(api, "app1")
+        restarted(door)
+        plugin.hanging = True
+        assert codes(api) == Codes(500, 500, 500, 500, 500, 500)
+        # each call that waits gives up after its timeout, and none waits for another
+        assert time.monotonic() - began < 10
+        assert reason in api.get(f"{SECRETS}/app1").json()["message"]
+        plugin.hanging = False
+        if version == "v1":
+            assert api.get(f"{SECRETS}/app1").status_code == 200
+
+
+def test_v2_writes_run_out_after_three_minutes_without_status(
+    etcd_url: str, authority: Authority, tmp_path: Path, plugin: ThirdPartyPlugin
+) -> None:
+    clock = Time()
+    with running_shim([etcd_url], authority, tmp_path, now=clock.now) as shim:
+        door = encrypted(shim, plugin, "v2")
+        with door.client() as api:
+            assert create(api, "app1").status_code == 201
+            plugin.failure = DISABLED
+            clock.advance(170)
+            assert codes(api) == Codes(200, 200, 201, 200, 200, 200)
+            plugin.failure = None
+            assert create(api, "app1").status_code == 201
+            plugin.failure = DISABLED
+            clock.advance(600)
+            assert codes(api) == Codes(200, 200, 500, 500, 500, 200)
+            message = create(api, "app3").json()["message"]
+            assert re.search(r'encryptedDEKSource with keyID hash "sha256:\w+" expired at', message)
+            assert api.get("/readyz").status_code == 500
+            plugin.failure = None
+            clock.advance(10)  # a failed Status is asked again after ten seconds
+            assert create(api, "app3").status_code == 201
 
 
 def test_what_is_told_of_v1(shim: Shim, plugin: ThirdPartyPlugin) -> None:
