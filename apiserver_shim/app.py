@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apiserver_shim.api.audit import Audit, AuditLog
 from apiserver_shim.api.authentication import AuthMode
+from apiserver_shim.api.inflight import Inflight
 from apiserver_shim.api.observation import Observation
 from apiserver_shim.api.pipeline import (
     Authentication,
@@ -96,6 +97,8 @@ def create_app(
         Middleware(ErrorStatus),
         # the path says which logical cluster is meant; all that follows is about that one
         Middleware(ClusterSelection, clusters=clusters),
+        # knows the cluster, and counts also what is refused
+        Middleware(Inflight),
         # before any answer: another cluster's credential must not learn what is here
         Middleware(Authentication, mode=settings.auth),
         # from here on the user is whom they may act as

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from apiserver_shim.objects import fieldset
 from apiserver_shim.objects.apply import Apply
 from apiserver_shim.objects.errors import (
     ApplyError,
@@ -147,6 +148,9 @@ def decode_applied(
         raise _untyped(strategy, namespace, name, error.message) from None
     if unknown:
         detail = f".{unknown[0]}: field not declared in schema"
+        raise _untyped(strategy, namespace, name, detail)
+    if faults := list(fieldset.list_faults(config, strategy.topology)):
+        detail = faults[0] if len(faults) == 1 else "\n  ".join(("errors:", *faults))
         raise _untyped(strategy, namespace, name, detail)
     config["metadata"] = {**config.get("metadata", {}), "name": name}
     if namespace is not None:

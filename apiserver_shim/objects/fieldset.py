@@ -5,7 +5,7 @@ A set of fields is a frozenset of paths; a path is a tuple of elements as Fields
 of a list that is a set. Other lists, and references, are atomic: owned whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -114,6 +114,25 @@ def _children(value: Any, of: Topology) -> Mapping[str, tuple[Any, Topology]] | 
         item, key = of.items or LEAF, of.key
         return {_key_element(key, v.get(key)): (v, item) for v in value if isinstance(v, dict)}
     return None
+
+
+def list_faults(value: Any, of: Topology, at: str = "") -> Iterator[str]:
+    """Yield what keeps the items of lists from being told apart, in upstream's words."""
+    if of.form == "struct" and isinstance(value, dict):
+        for name, child in value.items():
+            yield from list_faults(child, of.fields.get(name, LEAF), f"{at}.{name}")
+    if of.form not in {"set", "keyed"} or not isinstance(value, list):
+        return
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        if of.form == "keyed" and of.key not in item:
+            omits = f'an element that omits key field "{of.key}" (and doesn\'t have default value)'
+            yield f"{at}: element {index}: associative list with keys has {omits}"
+            continue
+        shown = orjson.dumps(item.get(of.key) if of.form == "keyed" else item).decode()
+        if shown in seen:
+            yield f"{at}: duplicate entries for key [{of.key}={shown}]"
+        seen.add(shown)
 
 
 def listed(obj: Object, of: Topology) -> Paths:

@@ -253,3 +253,48 @@ def test_the_dynamic_client_applies(cluster: ClusterDoor) -> None:
             body={**body, "stringData": {"a": "b"}}, namespace="default", field_manager="me"
         )
         assert found.data.to_dict() == {"a": "Yg=="}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        (
+            f"{SECRETS}/app1",
+            {"metadata": {"finalizers": ["x.io/a", "x.io/b", "x.io/a"]}},
+            '.metadata.finalizers: duplicate entries for key [="x.io/a"]',
+        ),
+        (
+            f"{ACCOUNTS}/bot",
+            {"secrets": [{"name": "one"}, {"name": "one"}]},
+            '.secrets: duplicate entries for key [name="one"]',
+        ),
+        (
+            f"{ACCOUNTS}/bot",
+            {"secrets": [{"namespace": "default"}]},
+            (
+                ".secrets: element 0: associative list with keys has an element that omits "
+                """key field "name" (and doesn't have default value)"""
+            ),
+        ),
+        (
+            f"{ACCOUNTS}/bot",
+            {
+                "metadata": {"finalizers": ["x.io/a", "x.io/a"]},
+                "secrets": [{"name": "one"}, {"name": "one"}],
+            },
+            (
+                'errors:\n  .metadata.finalizers: duplicate entries for key [="x.io/a"]\n'
+                '  .secrets: duplicate entries for key [name="one"]'
+            ),
+        ),
+    ],
+)
+def test_items_that_cannot_be_told_apart(
+    api: httpx.Client, path: str, body: dict[str, Any], detail: str
+) -> None:
+    answer = apply(api, path, body)
+    kind = "ServiceAccount" if path.startswith(ACCOUNTS) else "Secret"
+    name = path.rpartition("/")[2]
+    what = f"failed to create typed patch object (default/{name}; /v1, Kind={kind})"
+    assert (answer.status_code, answer.json()["message"]) == (500, f"{what}: {detail}")
+    assert api.get(path).status_code == 404

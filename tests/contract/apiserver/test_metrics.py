@@ -38,6 +38,9 @@ def test_requests_are_counted_by_what_they_are(api: httpx.Client) -> None:
     assert value(text, "apiserver_request_total", verb="APPLY", dry_run="All", code="201") == 1
     assert value(text, "apiserver_request_duration_seconds_count", verb="LIST") >= 1
     assert "inventions" not in text
+    inflight = "apiserver_current_inflight_requests"
+    assert value(text, inflight, request_kind="readOnly") >= 1
+    assert value(text, inflight, request_kind="mutating") >= 0
 
 
 def test_only_those_who_may(cluster: ClusterDoor) -> None:
