@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sim.ack.cluster import Cluster, ClusterError, State
 from sim.ack.encryption import DescribeKey
 from sim.ack.events import ClusterEvents, Level
+from sim.ack.providers import providers_of
 from sim.ack.store import ClusterStore
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class ClusterHealth:
         self._now = now
         self._pace = pace or Pace()
         self._looked: dict[str, _Look] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def notice(self, cluster_id: str) -> None:
         """Something failed there: have a look now, or soon, if the last one was just now."""
@@ -81,11 +83,12 @@ class ClusterHealth:
         clusters = await self._store.all()
         for gone in self._looked.keys() - {one.id for one in clusters}:
             del self._looked[gone]
+            self._told = {place for place in self._told if place[0] != gone}
         due = [one for one in clusters if one.state in _WATCHED and self._is_due(one)]
         await asyncio.gather(*(self._examine(one) for one in due))
 
     def _is_due(self, cluster: Cluster) -> bool:
-        if cluster.key_id is None:
+        if not providers_of(cluster):
             return cluster.state == "unavailable"
         look = self._looked.get(cluster.id)
         if look is None:  # what has just changed was just looked at
@@ -98,24 +101,41 @@ class ClusterHealth:
         return _Look(self._now(), time.monotonic(), lasts)
 
     async def _examine(self, cluster: Cluster) -> None:
-        ailment = await self._ailment(cluster)
+        ailment = await self._ailment(cluster, cluster.key_id)
         if cluster.state == "unavailable" and ailment is None:
             await self._turn(cluster, "running", "ClusterRecovered", "its key can be used again")
         elif cluster.state == "running" and ailment is not None:
             await self._turn(cluster, "unavailable", "KMSKeyUnavailable", ailment)
+        await self._examine_older(cluster)
         lasts = self._pace.healthy if ailment is None else self._pace.sick
         self._looked[cluster.id] = self._look(lasts)
 
-    async def _ailment(self, cluster: Cluster) -> str | None:
-        """Why its key cannot be used and what to do; None when it can."""
-        if cluster.key_id is None:
+    async def _examine_older(self, cluster: Cluster) -> None:
+        """Keys that only older Secrets need: told of once, for new ones can still be written."""
+        for provider in providers_of(cluster):
+            if provider.key_id == cluster.key_id:
+                continue
+            ailment = await self._ailment(cluster, provider.key_id)
+            place = (cluster.id, provider.key_id)
+            if ailment is None:
+                self._told.discard(place)
+            elif place not in self._told:
+                self._told.add(place)
+                message = f"{ailment}; or rewrite what still needs it: acksim cluster rewrite"
+                await self._events.add(
+                    cluster, EVENT_TYPE, "OlderKMSKeyUnavailable", message, level="warning"
+                )
+
+    async def _ailment(self, cluster: Cluster, key_id: str | None) -> str | None:
+        """Why a key cannot be used and what to do; None when it can."""
+        if key_id is None:
             return None
         try:
-            key = await self._keys(cluster, cluster.key_id)
+            key = await self._keys(cluster, key_id)
         except ClusterError as error:
-            return f"key {cluster.key_id} is out of reach ({error.code}: {error.message}); {_REACH}"
+            return f"key {key_id} is out of reach ({error.code}: {error.message}); {_REACH}"
         if key.state != "Enabled":
-            return f"key {cluster.key_id} is {key.state}; {_ENABLE}"
+            return f"key {key_id} is {key.state}; {_ENABLE}"
         return None
 
     async def _turn(self, cluster: Cluster, state: State, reason: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """GrantPermissions is real: a RAM user's kubeconfig is allowed exactly what was granted."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from alibabacloud_cs20151215 import models
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
+from sim.api_client import ApiClient, Signer
 from tests.contract.ack.conftest import Account
 from tests.contract.ack.kubeconfigs import core_v1, user_kubeconfig
 from tests.contract.ack.people import RamUser, new_user
@@ -191,3 +193,42 @@ def test_only_an_administrator_of_the_cluster_may_grant(
     grant(account, user, {**item, "role_name": "admin"})
     grant(user.door, friend, item)
     assert refused(grant, user.door, friend, wide).code == "ForbiddenGrantPermissions"
+
+
+def test_a_role_session_is_known_by_its_role(account: Account, user: RamUser) -> None:
+    trust = {
+        "Version": "1",
+        "Statement": [
+            {
+                "Action": "sts:AssumeRole",
+                "Effect": "Allow",
+                "Principal": {"RAM": [f"acs:ram::{account.id}:root"]},
+            }
+        ],
+    }
+    role = account.ram("CreateRole", RoleName="team", AssumeRolePolicyDocument=json.dumps(trust))
+    uid = role["Role"]["RoleId"]
+    user.attach("AliyunSTSAssumeRoleAccess")
+    signer = Signer(user.door.access_key_id, user.door.access_key_secret)
+    answer = ApiClient(account.world.facts.endpoint, signer, version="2015-04-01").call(
+        "AssumeRole", RoleArn=role["Role"]["Arn"], RoleSessionName="monday"
+    )
+    keys = answer["Credentials"]
+    session = account.client(
+        access_key_id=keys["AccessKeyId"],
+        access_key_secret=keys["AccessKeySecret"],
+        security_token=keys["SecurityToken"],
+    )
+    cluster_id = account.new_cluster()
+    with pytest.raises(Exception, match="STSToken policy Forbidden for action cs:Describe"):
+        session.describe_cluster_detail(cluster_id)
+    attached = {"PolicyName": "AliyunCSReadOnlyAccess", "PolicyType": "System"}
+    account.ram("AttachPolicyToRole", RoleName="team", **attached)
+    assert allowed(session, cluster_id) == NOTHING
+    item = models.GrantPermissionsRequestBody(
+        cluster=cluster_id, role_type="cluster", role_name="restricted", is_ram_role=True
+    )
+    account.client().grant_permissions(uid, models.GrantPermissionsRequest(body=[item]))
+    assert allowed(session, cluster_id) == {"read a Secret", "read elsewhere"}
+    [named] = user_kubeconfig(session, cluster_id)["users"]
+    assert named["name"] == uid

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from apiserver_shim.kms_plugin.kms_client import KeyDescription
-from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.cluster import Cluster, ClusterError, Provider
 from sim.ack.health import ClusterHealth
 from tests.unit.sim.ack.conftest import Plane, a_cluster
 
@@ -79,6 +80,20 @@ async def test_it_is_unavailable_until_its_key_is_back(
     await health.look()
     assert await state(plane) == "running"
     assert await plane.reasons(cluster.id) == ["KMSKeyUnavailable", "ClusterRecovered"]
+
+
+async def test_an_older_key_is_warned_of_once_each_time_it_goes(
+    plane: Plane, keys: Keys, health: ClusterHealth
+) -> None:
+    older = Provider("grpc-kms-provider", "old", "one.sock")
+    cluster = a_cluster(key_id=None, providers=(older,))
+    await plane.store.insert(cluster)
+    for answer in ("Disabled", "Disabled", "Enabled", "PendingDeletion"):
+        keys.answer = partial(KeyDescription, "old", answer, "v")
+        plane.clock.advance(timedelta(minutes=1))
+        await health.look()
+        assert await state(plane) == "running", "new Secrets can be written"
+    assert await plane.reasons(cluster.id) == ["OlderKMSKeyUnavailable"] * 2
 
 
 @pytest.mark.parametrize("busy", ["initial", "updating", "deleting"])
