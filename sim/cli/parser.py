@@ -9,6 +9,7 @@ from sim.cli.command import command as _command
 from sim.cli.command import data_dir as _data_dir
 from sim.cli.command import group as _group
 from sim.cli.command import json_option as _json
+from sim.cli.ram_parser import add_ram
 
 _OVERVIEW = """\
 Alibaba Cloud KMS, ACK and Kubernetes Secret encryption in miniature, offline.
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_world(commands)
     _add_clusters(commands)
     _add_keys(commands)
-    _add_permissions(commands)
+    add_ram(commands)
     _add_views(commands)
     add_bill(commands)
     _add_clock(commands)
@@ -193,42 +194,6 @@ def _add_keys(commands: Commands) -> None:
     for command in (create, listing, *keyed):
         _data_dir(command)
         _json(command)
-
-
-def _add_permissions(commands: Commands) -> None:
-    group = _group(commands, "ram", "users, roles and policies, and why somebody may")
-    explain = _command(group, "explain", "sim.cli.ram:explain", "why: the statement that decides")
-    explain.epilog = (
-        "example: acksim ram explain alice cs:UpdateKMSEncryption '*' "
-        "(exit code 0 means allowed, 1 denied)"
-    )
-    explain.add_argument("user", help="a user's name, or role/NAME")
-    explain.add_argument("action", help="such as kms:Decrypt")
-    explain.add_argument("resource", help="an ARN, or * for any")
-    explain.add_argument(
-        "--condition",
-        metavar="KEY=VALUE",
-        type=_pair,
-        action="append",
-        default=[],
-        help="what the request would have, such as acs:SourceIp=192.0.2.1",
-    )
-    explain.add_argument("--account", metavar="ID", help="whose user (default: the root account)")
-    lists = []
-    for name in ("users", "roles", "policies"):
-        command = _command(group, name, f"sim.cli.ram:{name}", f"the {name} of the root account")
-        command.epilog = f"example: acksim ram {name}"
-        lists.append(command)
-    for command in (explain, *lists):
-        _data_dir(command)
-        _json(command)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE")
-    return name, value
 
 
 def _add_views(commands: Commands) -> None:

@@ -52,12 +52,16 @@ def policies(arguments: argparse.Namespace) -> int:
     return _show(arguments, "ListPolicies", "Policies", "Policy", columns)
 
 
+def ram_client(arguments: argparse.Namespace) -> ApiClient:
+    """RAM of the root account."""
+    endpoint = attached(arguments).facts.endpoint
+    return ApiClient(endpoint, Signer.of_root(), version=_VERSION)
+
+
 def _show(
     arguments: argparse.Namespace, action: str, plural: str, single: str, columns: tuple[str, ...]
 ) -> int:
-    endpoint = attached(arguments).facts.endpoint
-    client = ApiClient(endpoint, Signer.of_root(), version=_VERSION)
-    rows = [row for page in _pages(client, action) for row in page[plural][single]]
+    rows = [row for page in _pages(ram_client(arguments), action) for row in page[plural][single]]
     if arguments.json:
         say_json(rows)
     else:

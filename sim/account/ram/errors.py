@@ -72,6 +72,7 @@ class EntityNotExistError(_NamedError):
     texts = {  # noqa: RUF012
         "User": "The user does not exist.",
         "User.AccessKey": "The user access key does not exist.",
+        "User.LoginProfile": "The user login profile does not exist.",
         "User.Policy": "The indicate policy of the user does not exist.",
         "User.Group": "The user is not in the group.",
         "Group": "The group does not exist.",

@@ -137,6 +137,18 @@ def test_a_user_cares_for_its_own_keys_if_it_may(account: Account) -> None:
     assert refusal(lambda: account.ram.create_access_key(own_of_owner)).code == "MissingParameter"
 
 
+def test_no_user_has_a_login_profile(account: Account) -> None:
+    account.user("alice")
+    error = refusal(
+        lambda: account.ram.get_login_profile(models.GetLoginProfileRequest(user_name="alice"))
+    )
+    assert (error.code, error.data["statusCode"]) == ("EntityNotExist.User.LoginProfile", 404)
+    error = refusal(
+        lambda: account.ram.delete_login_profile(models.DeleteLoginProfileRequest(user_name="bob"))
+    )
+    assert error.code == "EntityNotExist.User"
+
+
 def test_groups(account: Account) -> None:
     ram = account.ram
     alice = account.user("alice")

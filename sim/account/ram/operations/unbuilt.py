@@ -6,7 +6,6 @@ from sim.account.ram.operations.rows import Row
 _READS = (
     "GetAccessKeyLastUsed",
     "GetAccountAlias",
-    "GetLoginProfile",
     "GetPasswordPolicy",
     "GetSecurityPreference",
     "GetServiceLinkedRoleTemplate",
@@ -21,7 +20,6 @@ _WRITES = (
     "CreateLoginProfile",
     "CreateServiceLinkedRole",
     "CreateVirtualMFADevice",
-    "DeleteLoginProfile",
     "DeleteServiceLinkedRole",
     "DeleteVirtualMFADevice",
     "SetAccountAlias",

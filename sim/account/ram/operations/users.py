@@ -3,6 +3,7 @@
 from typing import Any
 
 from kms_emulator.gateway.product import Call, Resource
+from sim.account.ram.errors import EntityNotExistError
 from sim.account.ram.operations.rows import Row, callers_name, row, user_resource
 from sim.account.ram.ram import Ram
 from sim.account.ram.schemas import answers
@@ -95,12 +96,20 @@ async def delete_access_key(
     return {}
 
 
+async def no_login_profile(ram: Ram, request: UserRequest, call: Call) -> dict[str, Any]:
+    """There is no console, so no user has one; clients that delete users ask first."""
+    await ram.users.get(call.caller.account_id, request.user_name)
+    raise EntityNotExistError("User.LoginProfile")
+
+
 ROWS: tuple[Row, ...] = (
     row(asked.CreateUserRequest, about_user, create_user, name="CreateUser", access="Write"),
     row(CallersRequest, about_caller, get_user, name="GetUser", access="Read"),
     row(asked.UpdateUserRequest, about_user, update_user, name="UpdateUser", access="Write"),
     row(UserRequest, about_user, delete_user, name="DeleteUser", access="Write"),
     row(ListRequest, about_all, list_users, name="ListUsers", access="Read"),
+    row(UserRequest, about_user, no_login_profile, name="GetLoginProfile", access="Read"),
+    row(UserRequest, about_user, no_login_profile, name="DeleteLoginProfile", access="Write"),
     row(CallersRequest, about_caller, create_access_key, name="CreateAccessKey", access="Write"),
     row(CallersRequest, about_caller, list_access_keys, name="ListAccessKeys", access="Read"),
     row(
