@@ -7,9 +7,16 @@ else again from what they wrote.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
-from apiserver_shim.errors import AlreadyExistsError, NotFoundError, StaleWriteError, StorageError
+from apiserver_shim.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    StaleWriteError,
+    StorageError,
+    TooLargeError,
+)
 from apiserver_shim.objects import managedfields, metadata
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.decoding import Change
@@ -129,7 +136,7 @@ class Registry:
 
     async def _store_new(self, key: Key, obj: Object, *, dry_run: bool) -> Object:
         if not dry_run:
-            return await self.store.create(key, obj)
+            return await _fitting(obj, partial(self.store.create, key))
         try:
             await self.store.get(key)
         except NotFoundError:
@@ -176,7 +183,8 @@ class Registry:
                     new["metadata"]["resourceVersion"] = str(revision)
                     self._tell(strategy.resource, new, gone=True)
                     return new
-                stored = await self.store.replace(key, new, current=current)
+                replace = partial(self.store.replace, key, current=current)
+                stored = await _fitting(new, replace)
             except StaleWriteError as stale:
                 current = _latest(stale, key)
                 continue
@@ -288,6 +296,17 @@ class Registry:
             meta["deletionGracePeriodSeconds"] = 0
             strategy.mark_deleting(marked)
         return marked
+
+
+async def _fitting(obj: Object, store: Callable[[Object], Awaitable[Object]]) -> Object:
+    """Store an object, and if it is too large for etcd, without its managedFields."""
+    try:
+        return await store(obj)
+    except TooLargeError:
+        if "managedFields" not in obj["metadata"]:
+            raise
+    meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    return await store({**obj, "metadata": meta})
 
 
 def _latest(stale: StaleWriteError, key: Key) -> StoredObject:

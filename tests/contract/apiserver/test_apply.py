@@ -298,3 +298,24 @@ def test_items_that_cannot_be_told_apart(
     what = f"failed to create typed patch object (default/{name}; /v1, Kind={kind})"
     assert (answer.status_code, answer.json()["message"]) == (500, f"{what}: {detail}")
     assert api.get(path).status_code == 404
+
+
+def test_what_fits_only_without_managed_fields_is_stored_without(api: httpx.Client) -> None:
+    path = "/api/v1/namespaces/default/configmaps"
+    # names of 4000 keys, and the same again in managedFields: 2 MB, where etcd takes 1.5
+    body = {"metadata": {"name": "large"}, "data": {f"{number:0253}": "" for number in range(4000)}}
+    made = api.post(path, json=body)
+    assert made.status_code == 201, made.text
+    assert "managedFields" not in made.json()["metadata"]
+    stored = api.get(f"{path}/large").json()
+    assert len(stored["data"]) == 4000
+    small = api.put(f"{path}/large", json={"metadata": {"name": "large"}}).json()
+    assert "data" not in small
+    grown = api.put(f"{path}/large", json=body)
+    assert grown.status_code == 200, grown.text
+    assert "managedFields" not in grown.json()["metadata"]
+    # what does not fit in any case is refused
+    body["data"] = {f"{number:0253}": "" for number in range(8000)}
+    refused = api.put(f"{path}/large", json=body)
+    assert refused.status_code >= 400
+    assert "too large" in refused.json()["message"]
