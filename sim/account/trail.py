@@ -101,7 +101,8 @@ def _identity(caller: Caller) -> dict[str, Any]:
 def event(body: bytes) -> dict[str, Any]:
     """The event as LookupEvents answers it, from the body of its row."""
     facts: dict[str, Any] = orjson.loads(body)
-    parameters = {**facts["requestParameters"], **_extras(facts)}
+    place = {"HostId": facts["eventSource"], "RegionId": facts["acsRegion"]}
+    parameters = {**place, **facts["requestParameters"], **_extras(facts)}
     kind, name = facts["resourceType"], facts["resourceName"]
     return {
         "eventId": facts["requestId"],

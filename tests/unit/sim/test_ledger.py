@@ -129,7 +129,9 @@ def test_an_event_has_actiontrails_fields() -> None:
     parameters = {
         "AcsHost": "127.0.0.1:8700",
         "AcsProduct": "Kms",
+        "HostId": "127.0.0.1:8700",
         "KeyId": "key-1",
+        "RegionId": "cn-hangzhou",
         "RequestId": "r-1",
     }
     told = told_of(ENCRYPT)
