@@ -34,6 +34,7 @@ _LONGEST_TTL = 21600
 _TOKEN = "instance-metadata"  # noqa: S105 - what a token is for
 _RENEWED_BEFORE_ITS_END = timedelta(minutes=30)
 _CREDENTIALS = "ram/security-credentials"
+_POLICIES = ("AliyunKMSCryptoUserAccess", "AliyunKMSReadOnlyAccess")
 _TRUST = (
     '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow",'
     f'"Principal":{{"Service":["{ECS}"]}}}}],"Version":"1"}}'
@@ -47,9 +48,8 @@ async def ensure_worker_role(ram: Ram, account_id: str) -> None:
     role = Role(account_id, "", WORKER_ROLE, _TRUST, "Worker nodes use this role to use keys.")
     with suppress(EntityAlreadyExistsError):  # another emulator on the same database was faster
         await ram.roles.create(role)
-        await ram.attachments.attach(
-            account_id, ("Role", WORKER_ROLE), ("System", "AliyunKMSCryptoUserAccess")
-        )
+        for policy in _POLICIES:
+            await ram.attachments.attach(account_id, ("Role", WORKER_ROLE), ("System", policy))
 
 
 class InstanceMetadata:
@@ -186,12 +186,13 @@ def _is_local(request: Request, known: frozenset[str]) -> bool:
         return False
     host = headers.get("host", "").lower()
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return name in known and request.client is not None and _is_loopback(request.client.host)
+    return name in known and request.client is not None and _is_own(request.client.host)
 
 
-def _is_loopback(address: str) -> bool:
+def _is_own(address: str) -> bool:
+    """Of the loopback interface, which may have the service's own address as well."""
     try:
-        return ip_address(address).is_loopback
+        return address == ADDRESS or ip_address(address).is_loopback
     except ValueError:
         return False
 

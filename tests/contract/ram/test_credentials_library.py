@@ -64,6 +64,8 @@ def test_credentials_from_the_metadata_service(
     )
     assert arn_of(acksim, provider).startswith(WORKER)
     kms = KmsClient(config(acksim, provider))
+    described = kms.describe_key(kms_models.DescribeKeyRequest(key_id="alias/acksim"))
+    assert described.body.key_metadata.key_state == "Enabled"
     sealed = kms.encrypt(kms_models.EncryptRequest(key_id="alias/acksim", plaintext="aGk="))
     assert sealed.body.ciphertext_blob
     with pytest.raises(Exception, match=r"Forbidden\.NoPermission"):
