@@ -1,6 +1,11 @@
 """What every tier shares: `--no-skips`, for CI, where nothing may be left out."""
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("acksim", deadline=None)
+settings.load_profile("acksim")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
