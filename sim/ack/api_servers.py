@@ -6,6 +6,7 @@ is; one that starts there reads the newest file.
 """
 
 import asyncio
+import errno
 import re
 import socket
 import ssl
@@ -69,7 +70,7 @@ class ApiServers:
         """The addresses where somebody listens; raises OSError if it is none of them."""
         port = self._url.port or 443
         found = await asyncio.get_running_loop().getaddrinfo(
-            self._url.hostname, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+            self._url.hostname, port, type=socket.SOCK_STREAM
         )
         hosts = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         listens = await asyncio.gather(*(_listens(host, port) for host in hosts))
@@ -90,9 +91,8 @@ async def _listens(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)
-    except ConnectionRefusedError:
-        return False
-    except (OSError, TimeoutError):
-        return True
+    except (OSError, TimeoutError) as error:
+        # `localhost` may have an IPv6 address on a machine that does without.
+        return error.errno not in {errno.ECONNREFUSED, errno.EADDRNOTAVAIL}
     writer.close()
     return True
