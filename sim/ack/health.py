@@ -21,6 +21,7 @@ from sim.ack.store import ClusterStore
 logger = logging.getLogger(__name__)
 
 EVENT_TYPE = "cluster_health"
+_AT_ONCE = 8
 _WATCHED: frozenset[State] = frozenset({"running", "unavailable"})
 _ENABLE = "enable it, or cancel its deletion; until then Secrets cannot be read or written"
 _REACH = "let the control plane reach KMS again: network, balance, AliyunCSManagedSecurityRole"
@@ -62,6 +63,7 @@ class ClusterHealth:
         self._now = now
         self._pace = pace or Pace()
         self._looked: dict[str, _Look] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._told: set[tuple[str, str]] = set()
 
     def notice(self, cluster_id: str) -> None:
@@ -85,7 +87,11 @@ class ClusterHealth:
             del self._looked[gone]
             self._told = {place for place in self._told if place[0] != gone}
         due = [one for one in clusters if one.state in _WATCHED and self._is_due(one)]
-        await asyncio.gather(*(self._examine(one) for one in due))
+        await asyncio.gather(*(self._in_turn(one) for one in due))
+
+    async def _in_turn(self, cluster: Cluster) -> None:
+        async with self._turns:
+            await self._examine(cluster)
 
     def _is_due(self, cluster: Cluster) -> bool:
         if not providers_of(cluster):

@@ -1,5 +1,6 @@
 """When the control plane looks at keys, and what it makes of what it sees."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -94,6 +95,24 @@ async def test_an_older_key_is_warned_of_once_each_time_it_goes(
         await health.look()
         assert await state(plane) == "running", "new Secrets can be written"
     assert await plane.reasons(cluster.id) == ["OlderKMSKeyUnavailable"] * 2
+
+
+async def test_many_clusters_do_not_ask_all_at_once(plane: Plane) -> None:
+    for number in range(20):
+        await plane.store.insert(a_cluster(id=f"c{number:032x}", key_id="k"))
+    busy, most = 0, 0
+
+    async def describe(_cluster: Cluster, _key_id: str) -> KeyDescription:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0)
+        busy -= 1
+        return KeyDescription("k", "Enabled", "v")
+
+    health = ClusterHealth(plane.store, keys=describe, events=plane.events, now=plane.clock.now)
+    await health.look()
+    assert 1 < most <= 8
 
 
 @pytest.mark.parametrize("busy", ["initial", "updating", "deleting"])
