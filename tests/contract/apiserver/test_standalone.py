@@ -23,16 +23,21 @@ def test_it_serves_and_stops(etcd_url: str, authority: Authority, tmp_path: Path
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().removeprefix("listening on ").strip()
-        context = ssl.create_default_context(cafile=str(authority.path))
-        headers = {"authorization": "Bearer t1"}
-        with httpx.Client(base_url=url, headers=headers, verify=context, trust_env=False) as client:
-            secrets = "/api/v1/namespaces/default/secrets"
-            assert client.post(secrets, json={"metadata": {"name": "x"}}).status_code == 201
-            for path in (secrets, f"/clusters/default{secrets}"):
-                names = [i["metadata"]["name"] for i in client.get(path).json()["items"]]
-                assert names == ["x"]
-        process.send_signal(signal.SIGTERM)
+        try:
+            url = process.stdout.readline().removeprefix("listening on ").strip()
+            context = ssl.create_default_context(cafile=str(authority.path))
+            headers = {"authorization": "Bearer t1"}
+            with httpx.Client(
+                base_url=url, headers=headers, verify=context, trust_env=False, timeout=30
+            ) as client:
+                secrets = "/api/v1/namespaces/default/secrets"
+                made = client.post(secrets, json={"metadata": {"name": "x"}})
+                assert made.status_code == 201, made.text
+                for path in (secrets, f"/clusters/default{secrets}"):
+                    names = [i["metadata"]["name"] for i in client.get(path).json()["items"]]
+                    assert names == ["x"]
+        finally:
+            process.send_signal(signal.SIGTERM)
         assert process.wait(10) in {0, -signal.SIGTERM}
 
 
