@@ -10,7 +10,7 @@ from sim.account.database import Database
 from sim.account.ram.errors import EntityNotExistError, RamLimitError
 from sim.account.ram.generations import Generations
 from sim.account.ram.identifiers import new_access_key
-from sim.account.ram.users import get_user
+from sim.account.ram.users import USERS
 from sim.account.tables import access_keys
 
 _LIMIT = 2
@@ -46,7 +46,7 @@ class UserKeys:
         key = UserKey(key_id, True, self._now(), secret)
 
         def work(connection: Connection) -> UserKey:
-            user = get_user(connection, account_id, user_name)
+            user = USERS.get(connection, account_id, user_name)
             count = select(func.count()).where(access_keys.c.user_id == user.id)
             if (connection.scalar(count) or 0) >= _LIMIT:
                 raise RamLimitError("User.AccessKey")
@@ -68,7 +68,7 @@ class UserKeys:
         """Oldest first."""
 
         def work(connection: Connection) -> list[UserKey]:
-            user = get_user(connection, account_id, user_name)
+            user = USERS.get(connection, account_id, user_name)
             query = select(access_keys).where(access_keys.c.user_id == user.id)
             return [
                 UserKey(row.id, row.active, datetime.fromtimestamp(row.created, UTC))
@@ -103,7 +103,7 @@ class UserKeys:
 def _which(
     connection: Connection, account_id: str, user_name: str, key_id: str
 ) -> ColumnElement[bool]:
-    user = get_user(connection, account_id, user_name)
+    user = USERS.get(connection, account_id, user_name)
     which = and_(access_keys.c.id == key_id, access_keys.c.user_id == user.id)
     if not connection.scalar(select(func.count()).where(which)):
         raise EntityNotExistError("User.AccessKey")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from sim.account.database import Database
 from sim.account.ram.generations import Generations
-from sim.account.ram.groups import Group, get_group, group_of
+from sim.account.ram.groups import GROUPS, Group
 from sim.account.ram.held_policies import (
     EntityType,
     HeldPolicy,
@@ -19,9 +19,9 @@ from sim.account.ram.held_policies import (
     holders,
 )
 from sim.account.ram.policy_rows import PolicyType, get_policy
-from sim.account.ram.roles import Role, get_role, role_of
+from sim.account.ram.roles import ROLES, Role
 from sim.account.ram.tables import ram_groups, ram_roles, ram_users
-from sim.account.ram.users import User, get_user, user_of
+from sim.account.ram.users import USERS, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Attachments:
             found = Entities([], [], [])
             for holder, since in holders(connection, account_id, *policy):
                 if holder.type == "User":
-                    found.users.append((user_of(_row(connection, holder)), since))
+                    found.users.append((USERS.of_row(_row(connection, holder)), since))
                 elif holder.type == "Group":
-                    found.groups.append((group_of(_row(connection, holder)), since))
+                    found.groups.append((GROUPS.of_row(_row(connection, holder)), since))
                 else:
-                    found.roles.append((role_of(_row(connection, holder)), since))
+                    found.roles.append((ROLES.of_row(_row(connection, holder)), since))
             return found
 
         return await self._database.read(work)
@@ -101,9 +101,9 @@ def _holder(connection: Connection, account_id: str, entity: tuple[EntityType, s
     type_, name = entity
     found: User | Group | Role
     if type_ == "User":
-        found = get_user(connection, account_id, name)
+        found = USERS.get(connection, account_id, name)
     elif type_ == "Group":
-        found = get_group(connection, account_id, name)
+        found = GROUPS.get(connection, account_id, name)
     else:
-        found = get_role(connection, account_id, name)
+        found = ROLES.get(connection, account_id, name)
     return Holder(account_id, type_, found.id)

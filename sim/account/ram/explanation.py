@@ -11,8 +11,8 @@ from sim.account.database import Database
 from sim.account.ram.authorizer import policies_of
 from sim.account.ram.evaluation import NamedDocument, PolicySet, Verdict
 from sim.account.ram.held_policies import Holder
-from sim.account.ram.roles import get_role
-from sim.account.ram.users import get_user
+from sim.account.ram.roles import ROLES
+from sim.account.ram.users import USERS
 
 _ROLE = "role/"
 _USER = "user/"
@@ -60,9 +60,9 @@ async def explain(
 
     def work(connection: Connection) -> tuple[str, list[NamedDocument]]:
         if principal.startswith(_ROLE):
-            role = get_role(connection, account_id, principal.removeprefix(_ROLE))
+            role = ROLES.get(connection, account_id, principal.removeprefix(_ROLE))
             return role.arn, policies_of(connection, Holder(account_id, "Role", role.id))
-        user = get_user(connection, account_id, principal.removeprefix(_USER))
+        user = USERS.get(connection, account_id, principal.removeprefix(_USER))
         return user.arn, policies_of(connection, Holder(account_id, "User", user.id))
 
     arn, held = await database.read(work)

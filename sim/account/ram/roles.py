@@ -1,49 +1,35 @@
 """Roles: identities without keys of their own, which those whom they trust take on."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection
 
 from kms_emulator.conditions import holds
-from sim.account.database import Database
 from sim.account.ram.documents import listed, trust_document
-from sim.account.ram.errors import (
-    DeleteConflictError,
-    EntityAlreadyExistsError,
-    RamLimitError,
-    RoleNotExistError,
-)
-from sim.account.ram.generations import Generations
-from sim.account.ram.held_policies import Holder, attach, held_policies
-from sim.account.ram.identifiers import new_id
+from sim.account.ram.entities import Entities, Entity, Kind, entity_fields
+from sim.account.ram.errors import RoleNotExistError
+from sim.account.ram.held_policies import Holder, attach
 from sim.account.ram.tables import ram_roles
 
 MANAGED_SECURITY_ROLE = "AliyunCSManagedSecurityRole"
 CONTAINER_SERVICE = "cs.aliyuncs.com"
-_LIMIT = 100
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _NO_CONTEXT: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class Role(Entity):
     """`trust_policy` is a document; `max_session_duration` is in seconds."""
 
-    account_id: str
-    id: str
-    name: str
     trust_policy: str
     description: str = ""
     max_session_duration: int = 3600
     allow_console_login: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
-    created: datetime = _LONG_AGO
-    updated: datetime = _LONG_AGO
 
     @property
     def arn(self) -> str:
@@ -90,106 +76,66 @@ def _principal(arn: str) -> str:
     return f"{head.replace('acs:sts:', 'acs:ram:')}:role/{rest.partition('/')[0]}"
 
 
-class Roles:
-    """The roles of every account."""
+def _role_of(row: Any) -> Role:
+    return Role(
+        **entity_fields(row),
+        trust_policy=row.trust_policy,
+        description=row.description,
+        max_session_duration=row.max_session_duration,
+        allow_console_login=row.allow_console_login,
+        tags=orjson.loads(row.tags),
+    )
 
-    def __init__(
-        self, database: Database, generations: Generations, now: Callable[[], datetime]
-    ) -> None:
-        self._database = database
-        self._generations = generations
-        self._now = now
 
-    async def find(self, account_id: str, name: str) -> Role | None:
-        """By its name, in any case."""
-        return await self._database.read(lambda connection: find_role(connection, account_id, name))
+def _columns(role: Role) -> dict[str, Any]:
+    return {
+        "description": role.description,
+        "trust_policy": role.trust_policy,
+        "max_session_duration": role.max_session_duration,
+        "allow_console_login": role.allow_console_login,
+        "tags": json.dumps(dict(role.tags), ensure_ascii=False),
+    }
 
-    async def get(self, account_id: str, name: str) -> Role:
-        """Raises RoleNotExistError."""
-        return await self._database.read(lambda connection: get_role(connection, account_id, name))
 
-    async def all(self, account_id: str) -> list[Role]:
-        """In the order of names."""
-        query = select(ram_roles).where(ram_roles.c.account_id == account_id)
-        return await self._database.read(
-            lambda connection: [
-                role_of(row) for row in connection.execute(query.order_by(ram_roles.c.name_key))
-            ]
-        )
+ROLES = Kind(
+    "Role",
+    ram_roles,
+    first_digit="3",
+    limit=100,
+    of_row=_role_of,
+    columns=_columns,
+    missing=lambda account_id, name: RoleNotExistError(role_arn(account_id, name)),
+)
 
-    async def create(self, role: Role) -> Role:
-        """With the id and the times it gets. Raises EntityAlreadyExistsError, RamLimitError."""
-        trust_document(role.trust_policy)
-        made = _new(role, self._now())
 
-        def work(connection: Connection) -> Role:
-            if find_role(connection, role.account_id, role.name) is not None:
-                raise EntityAlreadyExistsError("Role")
-            count = select(func.count()).where(ram_roles.c.account_id == role.account_id)
-            if (connection.scalar(count) or 0) >= _LIMIT:
-                raise RamLimitError("Role")
-            connection.execute(ram_roles.insert().values(_row(made)))
-            return made
+class Roles(Entities[Role]):
+    """The roles of every account. Sessions of a deleted one live on and may do nothing."""
 
-        return await self._generations.change(role.account_id, work)
+    kind = ROLES
+
+    async def create(self, entity: Role) -> Role:
+        """As others, and raises MalformedPolicyError or TooLongError before anything else."""
+        trust_document(entity.trust_policy)
+        return await super().create(entity)
 
     async def update(self, account_id: str, name: str, /, **changes: Any) -> Role:
-        """Fields of Role by name; None leaves one as it is."""
-        chosen = {field: value for field, value in changes.items() if value is not None}
-        if "trust_policy" in chosen:
-            trust_document(chosen["trust_policy"])
-
-        def work(connection: Connection) -> Role:
-            role = replace(get_role(connection, account_id, name), **chosen, updated=self._now())
-            connection.execute(
-                update(ram_roles).where(ram_roles.c.id == role.id).values(_row(role))
-            )
-            return role
-
-        return await self._generations.change(account_id, work)
-
-    async def delete(self, account_id: str, name: str) -> None:
-        """Its sessions live on and may do nothing. Raises DeleteConflictError."""
-
-        def work(connection: Connection) -> None:
-            role = get_role(connection, account_id, name)
-            if held_policies(connection, Holder(account_id, "Role", role.id)):
-                raise DeleteConflictError("Role.Policy")
-            connection.execute(delete(ram_roles).where(ram_roles.c.id == role.id))
-
-        await self._generations.change(account_id, work)
-
-
-def find_role(connection: Connection, account_id: str, name: str) -> Role | None:
-    query = select(ram_roles).where(
-        ram_roles.c.account_id == account_id, ram_roles.c.name_key == name.lower()
-    )
-    row = connection.execute(query).first()
-    return None if row is None else role_of(row)
-
-
-def get_role(connection: Connection, account_id: str, name: str) -> Role:
-    """Raises RoleNotExistError."""
-    role = find_role(connection, account_id, name)
-    if role is None:
-        raise RoleNotExistError(role_arn(account_id, name))
-    return role
+        """Likewise."""
+        if changes.get("trust_policy") is not None:
+            trust_document(changes["trust_policy"])
+        return await super().update(account_id, name, **changes)
 
 
 def authorize_container_service(connection: Connection, account_id: str, now: datetime) -> None:
     """What an account's owner confirms on Container Service's authorization page."""
-    role = _new(
-        Role(
-            account_id,
-            id="",
-            name=MANAGED_SECURITY_ROLE,
-            trust_policy=_CONTAINER_SERVICE_TRUST,
-            description="CS will use this role to access your resources in other services.",
-        ),
-        now,
+    role = Role(
+        account_id,
+        id="",
+        name=MANAGED_SECURITY_ROLE,
+        trust_policy=_CONTAINER_SERVICE_TRUST,
+        description="CS will use this role to access your resources in other services.",
     )
-    connection.execute(ram_roles.insert().values(_row(role)))
-    holder = Holder(account_id, "Role", role.id)
+    made = ROLES.insert(connection, role, now)
+    holder = Holder(account_id, "Role", made.id)
     attach(connection, holder, "System", f"{MANAGED_SECURITY_ROLE}Policy", now)
 
 
@@ -197,38 +143,3 @@ _CONTAINER_SERVICE_TRUST = (
     '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow",'
     f'"Principal":{{"Service":["{CONTAINER_SERVICE}"]}}}}],"Version":"1"}}'
 )
-
-
-def _new(role: Role, now: datetime) -> Role:
-    return replace(role, id=new_id("3"), created=now, updated=now)
-
-
-def _row(role: Role) -> dict[str, Any]:
-    return {
-        "id": role.id,
-        "account_id": role.account_id,
-        "name_key": role.name.lower(),
-        "name": role.name,
-        "description": role.description,
-        "trust_policy": role.trust_policy,
-        "max_session_duration": role.max_session_duration,
-        "allow_console_login": role.allow_console_login,
-        "tags": json.dumps(dict(role.tags), ensure_ascii=False),
-        "created": role.created.timestamp(),
-        "updated": role.updated.timestamp(),
-    }
-
-
-def role_of(row: Any) -> Role:
-    return Role(
-        account_id=row.account_id,
-        id=row.id,
-        name=row.name,
-        trust_policy=row.trust_policy,
-        description=row.description,
-        max_session_duration=row.max_session_duration,
-        allow_console_login=row.allow_console_login,
-        tags=orjson.loads(row.tags),
-        created=datetime.fromtimestamp(row.created, UTC),
-        updated=datetime.fromtimestamp(row.updated, UTC),
-    )

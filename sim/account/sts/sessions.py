@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select
 
 from sim.account.database import Database
 from sim.account.ram.errors import RoleNotTrustingError
-from sim.account.ram.roles import CONTAINER_SERVICE, Role, get_role
+from sim.account.ram.roles import CONTAINER_SERVICE, ROLES, Role
 from sim.account.tables import sts_sessions
 
 SERVICE_SESSION = timedelta(hours=1)
@@ -62,7 +62,7 @@ class Sessions:
         """
 
         def work(connection: Connection) -> RoleSession:
-            role = get_role(connection, account_id, role_name)
+            role = ROLES.get(connection, account_id, role_name)
             if not role.trusts_service(service):
                 raise RoleNotTrustingError(role.arn)
             return self._begin(connection, role, NewSession(session_name, SERVICE_SESSION))

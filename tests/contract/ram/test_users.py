@@ -174,13 +174,13 @@ def test_groups(account: Account) -> None:
     ).body.policies.policy
     assert held.policy_name == "AliyunKMSCryptoAdminAccess"
     gone = models.DeleteGroupRequest(group_name="devs")
-    assert refusal(lambda: ram.delete_group(gone)).code == "DeleteConflict.Group.User"
-    ram.remove_user_from_group(models.RemoveUserFromGroupRequest(**member))
-    assert refusal(lambda: alice.kms().list_keys(listing)).code == "Forbidden.NoPermission"
     assert refusal(lambda: ram.delete_group(gone)).code == "DeleteConflict.Group.Policy"
     ram.detach_policy_from_group(
         models.DetachPolicyFromGroupRequest(group_name="devs", **KMS_ADMIN)
     )
+    assert refusal(lambda: alice.kms().list_keys(listing)).code == "Forbidden.NoPermission"
+    assert refusal(lambda: ram.delete_group(gone)).code == "DeleteConflict.Group.User"
+    ram.remove_user_from_group(models.RemoveUserFromGroupRequest(**member))
     renamed = models.UpdateGroupRequest(group_name="devs", new_group_name="ops", new_comments="-")
     assert ram.update_group(renamed).body.group.group_name == "ops"
     assert [

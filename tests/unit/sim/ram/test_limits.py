@@ -1,15 +1,15 @@
 """How much an account may have, and what must go before what."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from kms_emulator.errors import ApiError
-from sim.account.ram import users as users_module
 from sim.account.ram.groups import Group
 from sim.account.ram.policy_rows import Policy
 from sim.account.ram.roles import Role
-from sim.account.ram.users import User
+from sim.account.ram.users import USERS, User, Users
 from tests.unit.sim.ram.conftest import Room
 
 ALLOWED = '{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}'
@@ -33,7 +33,7 @@ async def code(work: Awaitable[object]) -> str:
 async def test_an_account_is_bounded(
     room: Room, kind: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users_module, "_LIMIT", 7)  # a thousand take too long
+    monkeypatch.setattr(Users, "kind", replace(USERS, limit=7))  # a thousand take too long
     make: dict[str, Callable[[str], Awaitable[object]]] = {
         "User": lambda name: room.ram.users.create(User(room.account, "", name)),
         "Group": lambda name: room.ram.groups.create(Group(room.account, "", name)),
