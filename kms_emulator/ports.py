@@ -84,6 +84,7 @@ class CallRecord:
     host: str
     parameters: Mapping[str, str]
     http_status: int
+    secure: bool = False
     resource_type: str | None = None
     resource_name: str | None = None
     error_code: str | None = None

@@ -34,10 +34,7 @@ class Permissions:
         """Raises NoPermissionError unless every resource is permitted."""
         if self._mode == "off":
             return
-        context = {
-            "acs:SourceIp": call.source_ip,
-            "acs:CurrentTime": f"{call.time.isoformat()[:19]}Z",
-        }
+        context = call.conditions
         for resource in resources:
             refusal = await self._refusal(call.caller, resource, resource.action or action, context)
             if refusal is None:

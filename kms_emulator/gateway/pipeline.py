@@ -159,6 +159,7 @@ class Gateway:
             source_ip=request.source_ip,
             host=exchange.host,
             user_agent=request.headers.get("user-agent", ""),
+            secure=request.secure,
         )
         product, operation = address.product, address.operation
         if request.method not in methods_of(product):
@@ -206,6 +207,7 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
         source_ip=call.source_ip,
         user_agent=call.user_agent[:_RECORDED_VALUE],
         host=call.host[:_RECORDED_VALUE],
+        secure=call.secure,
         # What is numbered (Tag.1.Key) is recordable by its first word.
         parameters={
             name: as_text(value)[:_RECORDED_VALUE]

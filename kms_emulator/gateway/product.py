@@ -34,7 +34,10 @@ Wording = tuple[str, str] | Callable[[ApiError], ApiError]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation may know about the call it serves. `time` is on the simulated clock."""
+    """What an operation may know about the call it serves.
+
+    `time` is on the simulated clock; `secure`: it came by TLS.
+    """
 
     request_id: str
     time: datetime
@@ -43,6 +46,17 @@ class Call:
     source_ip: str
     host: str
     user_agent: str
+    secure: bool = False
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The condition keys that any policy may ask about. Nobody here signs in with MFA."""
+        return {
+            "acs:SourceIp": self.source_ip,
+            "acs:CurrentTime": f"{self.time.isoformat()[:19]}Z",
+            "acs:SecureTransport": "true" if self.secure else "false",
+            "acs:MFAPresent": "false",
+        }
 
 
 class ResourcePolicy(Protocol):

@@ -30,6 +30,7 @@ class Request:
     form: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
     source_ip: str = ""
+    secure: bool = False
 
     def merged(self) -> dict[str, str]:
         """Parameters by name, wherever they stood; of two with one name the first counts."""
@@ -54,6 +55,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         form=_pairs(body) if is_form else (),
         body=body,
         source_ip=client[0] if client else "",
+        secure=scope["scheme"] == "https",
     )
 
 

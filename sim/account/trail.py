@@ -26,6 +26,7 @@ EVENT_COLUMNS = (
 )
 EventRow = tuple[str, float, str, str, str, str, bytes, str]
 
+_SCHEME = "scheme"
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not a backslash before u0000
 _UNRECORDED = frozenset({("Kms", "DescribeRegions")})
@@ -81,6 +82,8 @@ def _facts(call: CallRecord) -> dict[str, Any]:
     }
     if call.error_code is not None:
         facts |= {"errorCode": call.error_code, "errorMessage": call.error_message or ""}
+    if call.secure:
+        facts[_SCHEME] = "https"
     return facts
 
 
@@ -101,6 +104,7 @@ def _identity(caller: Caller) -> dict[str, Any]:
 def event(body: bytes) -> dict[str, Any]:
     """The event as LookupEvents answers it, from the body of its row."""
     facts: dict[str, Any] = orjson.loads(body)
+    scheme = facts.pop(_SCHEME, "http")
     place = {"HostId": facts["eventSource"], "RegionId": facts["acsRegion"]}
     parameters = {**place, **facts["requestParameters"], **_extras(facts)}
     kind, name = facts["resourceType"], facts["resourceName"]
@@ -115,7 +119,7 @@ def event(body: bytes) -> dict[str, Any]:
         "requestParameters": parameters,
         "requestParameterJson": orjson.dumps(parameters).decode(),
         "referencedResources": {kind: [name]} if name else {},
-        "additionalEventData": {"Scheme": "http"},
+        "additionalEventData": {"Scheme": scheme},
         "recipientAccountId": facts["userIdentity"]["accountId"],
     }
 

@@ -100,8 +100,7 @@ async def _assume(sts: Sts, request: AssumeRoleRequest, found: _Assumption) -> d
 def _conditions(call: Call, request: AssumeRoleRequest, identity: str | None) -> dict[str, str]:
     """What a trust policy may ask about."""
     known = {
-        "acs:SourceIp": call.source_ip,
-        "acs:CurrentTime": call.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **call.conditions,
         "sts:ExternalId": request.external_id,
         "sts:RoleSessionName": request.role_session_name,
         "sts:SourceIdentity": identity,

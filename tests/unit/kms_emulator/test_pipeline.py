@@ -191,6 +191,8 @@ async def test_every_resource_is_asked_for_before_anything_happens(soft: Gate) -
     assert soft.trail.asked[0][2] == {
         "acs:SourceIp": "192.0.2.7",
         "acs:CurrentTime": "2026-05-01T12:00:00Z",
+        "acs:SecureTransport": "false",
+        "acs:MFAPresent": "false",
     }
 
 
