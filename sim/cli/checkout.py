@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,18 @@ _ROOT = Path(__file__).parents[2]
 
 
 def test(arguments: argparse.Namespace) -> int:
-    """pytest in the checkout, two workers unless told otherwise; its exit code is ours."""
+    """pytest in the checkout, on several workers unless told otherwise; its exit code is ours."""
     _require("tests", "pytest")
     chosen = list(arguments.extra)
-    parallel = [] if {"-n", "--pdb", "-s", "--collect-only"} & set(chosen) else ["-n", "2"]
+    alone = {"-n", "--pdb", "-s", "--collect-only"} & set(chosen)
+    parallel = [] if alone else ["-n", str(_workers())]
     command = [sys.executable, "-m", "pytest", *parallel, *chosen]
     return subprocess.run(command, cwd=_ROOT, check=False).returncode
+
+
+def _workers() -> int:
+    """Two a processor: half of what tests do is wait for servers that start, fall and come back."""
+    return min(8, 2 * (os.cpu_count() or 1))
 
 
 def bench(arguments: argparse.Namespace) -> int:
