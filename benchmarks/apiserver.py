@@ -15,6 +15,7 @@ import uvloop
 
 from benchmarks import many_secrets
 from benchmarks.ceiling import Bare, Result, measure, table
+from benchmarks.load import say
 from benchmarks.served import Served
 from sim.kms import Kms
 from sim.launcher import ephemeral_world
@@ -33,13 +34,18 @@ def main(seconds: float, further: Sequence[str], *, as_json: bool) -> int:
     with ephemeral_world() as (world, launcher):
         key_id = Kms.of_root(world.facts.endpoint).create_key()["KeyId"]
         server = next(one for one in launcher.supervisor.children if one.name == "apiserver")
-        rounds = [uvloop.run(rates(world, key_id, seconds)) for _ in range(arguments.rounds)]
+        rounds, rewriting = [], []
+        for number in range(1, arguments.rounds + 1):
+            say(f"rates, round {number} of {arguments.rounds}")
+            rounds.append(uvloop.run(rates(world, key_id, seconds)))
+        say("new clusters")
         clusters = many_secrets.new_clusters(world, key_id)
-        rewriting = [
-            uvloop.run(many_secrets.rewriting(world, cluster_of(world, key_id, provider), number))
-            for provider in ("v1", "v2")
-            for number in rewrites
-        ]
+        for provider in ("v1", "v2"):
+            for number in rewrites:
+                say(f"rewriting {number:,} Secrets under {provider}")
+                cluster = cluster_of(world, key_id, provider)
+                rewriting.append(uvloop.run(many_secrets.rewriting(world, cluster, number)))
+        say(f"listing {arguments.secrets:,} Secrets")
         cluster = cluster_of(world, key_id, "v2")
         many = uvloop.run(
             many_secrets.listing(world, cluster, arguments.secrets, pid=server.pid or 0)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bare import bare_server
-from benchmarks.load import WARM_UP, Rate, Target, measure
+from benchmarks.load import WARM_UP, Rate, Target, measure, say
 from benchmarks.moto import moto_server, moto_target
 from benchmarks.postgresql import temporary_server
 from kms_emulator.app import open_store
@@ -276,11 +276,13 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def main(seconds: float, peers: str, *, as_json: bool) -> int:
+    say("beside moto")
     results: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "beside moto (clients)": beside_moto(seconds, peers),
     }
     for name, run in MEASUREMENTS.items():
+        say(name)
         results[name] = run(seconds)
     if as_json:
         print(json.dumps(results))

@@ -5,6 +5,7 @@ Raw asyncio streams, so that the client costs little beside the server that is m
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -108,6 +109,11 @@ class Connection:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def say(what: str) -> None:
+    """What is measured now, for whoever waits."""
+    print(f"acksim bench: {what} …", file=sys.stderr, flush=True)
 
 
 async def once(target: Target) -> int:
