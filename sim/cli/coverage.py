@@ -143,7 +143,7 @@ def _judge(arguments: argparse.Namespace, world: World, told: Told) -> int:
         ]
         say_json({"key": arguments.key, "needed": any(needs), "secrets": secrets, "by": clusters})
     elif not any(needs):
-        say(f"nothing in {len(needs)} clusters depends on {arguments.key}: it may be deleted")
+        say(f"no stored Secret depends on {arguments.key}: it may be deleted")
     else:
         say(f"{secrets} stored Secrets depend on {arguments.key}: do not delete it")
         for need in filter(None, needs):
