@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,7 +89,7 @@ async def test_calls_that_arrive_together_are_all_counted(database: Database) ->
 async def test_it_is_committed_when_record_returns(database: Database, tmp_path: Path) -> None:
     """Another connection sees it, as a process that starts after a kill would."""
     await Ledger(database).record(ENCRYPT)
-    with sqlite3.connect(tmp_path / "account.db") as other:
+    with closing(sqlite3.connect(tmp_path / "account.db")) as other:
         assert other.execute("select count(*) from events").fetchone() == (1,)
         assert other.execute("select calls from usage").fetchone() == (1,)
 
