@@ -32,7 +32,11 @@ def main(arguments: list[str] | None = None) -> None:
     seed = read_seed(options.seed) if options.seed else Seed()
     asyncio.run(plant(seed, store, now=wall_clock()))
     app = create_app(
-        KmsSettings(auth=options.auth, default_region=options.region),
+        KmsSettings(
+            auth=options.auth,
+            default_region=options.region,
+            allowed_hosts=tuple(options.allowed_host),
+        ),
         store=store,
         identify=KnownAccessKeys(ROOT_ACCESS_KEY, *_access_keys(seed)),
         authorizer=AllowEverything(),
@@ -56,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=Path, help="YAML file of keys and accounts to begin with")
     parser.add_argument("--auth", choices=("off", "soft", "strict"), default="strict")
     parser.add_argument("--region", default="cn-hangzhou", help="of calls that name none")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which clients reach it, such as kms or *.example.com",
+    )
     return parser
 
 

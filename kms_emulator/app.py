@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
@@ -17,11 +18,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kms_emulator import openapi
+from kms_emulator.allowed_hosts import ALIBABA_CLOUD, AllowedHosts, Refusal
+from kms_emulator.errors import ApiError
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
 from kms_emulator.gateway.authorization import Permissions
 from kms_emulator.gateway.metrics import CONTENT_TYPE, CallMetrics
 from kms_emulator.gateway.pipeline import Gateway
 from kms_emulator.gateway.product import Product
+from kms_emulator.gateway.rendering import failure
+from kms_emulator.gateway.request import headers_of
 from kms_emulator.operations import kms_of, kms_product
 from kms_emulator.operations.kms import Kms
 from kms_emulator.ports import (
@@ -49,11 +54,13 @@ class KmsSettings:
     """`auth`: see gateway/authentication. `default_region`: of a call that names none.
 
     `limited`: whether accounts have the cloud's quotas of keys, aliases and calls a second.
+    `allowed_hosts`: further names by which clients reach it.
     """
 
     auth: AuthMode = "strict"
     default_region: str = "cn-hangzhou"
     limited: bool = False
+    allowed_hosts: tuple[str, ...] = ()
 
 
 def create_app(  # noqa: PLR0913 - the composition root names every port once
@@ -96,6 +103,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     )
     app = Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.gateway, app.kms = gateway, kms
+    app.hosts = AllowedHosts((ALIBABA_CLOUD, *settings.allowed_hosts))
     app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
     app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys))
     app.add_api_route("/openapi.json", _openapi)
@@ -112,12 +120,26 @@ class Emulator(FastAPI):
 
     gateway: Gateway
     kms: Kms
+    hosts: AllowedHosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/":
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif refusal := self.hosts.refusal(scope):
+            await _refuse(refusal, scope, send)
+        elif scope["path"] == "/":
             await self.gateway(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+async def _refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
+    """In the shape of every other error, so that an SDK shows its reader the message."""
+    request_id = str(uuid4())
+    error = ApiError(refusal.code, refusal.message)
+    host = headers_of(scope).get("host", "")
+    answer = failure(error, status=refusal.status, host=host, request_id=request_id, xml=False)
+    await answer.send(send, request_id)
 
 
 async def healthz() -> dict[str, str]:

@@ -49,7 +49,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ACKSIM_TLS_PORT", "8743", "Alibaba Cloud APIs over HTTPS"),
     Setting("ACKSIM_KUBERNETES_PORT", "6443", "the Kubernetes API over HTTPS"),
     Setting("ACKSIM_CONTROL_PORT", "8780", "the control API under /_sim/"),
-    Setting("ACKSIM_HOSTNAMES", "", "further names to put into server certificates"),
+    Setting(
+        "ACKSIM_HOSTNAMES", "", "further names of this machine, to put into server certificates"
+    ),
+    Setting(
+        "ACKSIM_ALLOWED_HOSTS",
+        "",
+        "further names that requests may use; *.example.com for all below it. IP addresses, "
+        "localhost, *.localhost, *.internal and ACKSIM_HOSTNAMES are allowed anyway",
+    ),
 )
 
 
@@ -81,6 +89,7 @@ class WorldSettings:
     host: str = LOOPBACK
     ports: Ports = field(default_factory=Ports)
     hostnames: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     ephemeral: bool = False
 
 
@@ -114,6 +123,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
             control=_port(values, "ACKSIM_CONTROL_PORT"),
         ),
         hostnames=endpoints(values["ACKSIM_HOSTNAMES"]),
+        allowed_hosts=endpoints(values["ACKSIM_ALLOWED_HOSTS"]),
     )
 
 
@@ -127,6 +137,8 @@ def role_environment(
         "ACKSIM_SEED": str(settings.seed or ""),
         "ACKSIM_LIMITS": "on" if settings.limited else "off",
         "ACKSIM_AUDIT": "on" if settings.audited else "off",
+        "ACKSIM_HOSTNAMES": ",".join(settings.hostnames),
+        "ACKSIM_ALLOWED_HOSTS": ",".join(settings.allowed_hosts),
     }
 
 

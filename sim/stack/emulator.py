@@ -119,7 +119,10 @@ async def run_emulator(
         authorizer = RamAuthorizer(database, generations)
         alibaba = create_kms(
             KmsSettings(
-                auth=settings.auth, default_region=DEFAULT_REGION, limited=settings.limited
+                auth=settings.auth,
+                default_region=DEFAULT_REGION,
+                limited=settings.limited,
+                allowed_hosts=(*settings.hostnames, *settings.allowed_hosts),
             ),
             store=store,
             identify=credentials,

@@ -2,6 +2,7 @@
 
 import html
 import http.client
+import json
 import re
 import shlex
 import time
@@ -49,6 +50,20 @@ def test_every_example_on_its_page_runs(acksim: World) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
 def test_a_page_elsewhere_cannot_reach_it_by_a_name_of_its_own(acksim: World, host: str) -> None:
     assert send(acksim, "GET", "/_sim/clusters/default/kubeconfig", host=host)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}],
+    ids=str,
+)
+def test_a_page_elsewhere_can_neither_ask_nor_change(acksim: World, page: dict[str, str]) -> None:
+    for method, path in (("POST", "/_sim/clusters/default/restart"), ("GET", "/docs")):
+        status, text = send(acksim, method, path, **page)
+        assert status == 403
+        assert json.loads(text)["code"] == "Forbidden.WebPage"
+    own = urlsplit(acksim.facts.control)
+    assert send(acksim, "GET", "/docs", origin=f"{own.scheme}://{own.netloc}")[0] == 200
 
 
 @pytest.mark.parametrize(

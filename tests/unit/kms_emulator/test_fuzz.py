@@ -111,7 +111,7 @@ async def gate() -> AsyncIterator[Gate]:
         now=wall_clock,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://kms.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://kms.localhost") as client:
         opened = Gate(client)
         opened.key_id = (await opened.ok("CreateKey"))["KeyMetadata"]["KeyId"]
         yield opened

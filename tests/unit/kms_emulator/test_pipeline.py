@@ -91,7 +91,7 @@ def gate(auth: AuthMode) -> Gate:
         products=(BROKEN,),
     )
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 1234))
-    return Gate(httpx.AsyncClient(transport=transport, base_url="http://kms.test"), trail)
+    return Gate(httpx.AsyncClient(transport=transport, base_url="http://kms.localhost"), trail)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_a_call_is_recorded_once_with_everything_but_secrets(off: Gate) ->
         region="cn-hangzhou",
         source_ip="192.0.2.7",
         user_agent=answer.request.headers["user-agent"],
-        host="kms.test",
+        host="kms.localhost",
         parameters={"KeyId": key_id, "EncryptionContext": '{"a":"b"}'},
         http_status=200,
         resource_type="ACS::KMS::Key",
@@ -287,7 +287,7 @@ async def test_errors_are_the_union_of_what_clients_read(off: Gate) -> None:
     assert body.pop("RequestId")
     assert body == {
         "HttpStatus": 404,
-        "HostId": "kms.test",
+        "HostId": "kms.localhost",
         "Code": "Forbidden.KeyNotFound",
         "Message": "The specified Key is not found.",
         "Recommend": "https://api.alibabacloud.com/troubleshoot?q=Forbidden.KeyNotFound",
@@ -303,3 +303,21 @@ async def test_xml_is_for_those_who_ask(off: Gate) -> None:
     assert "<Error><HttpStatus>404</HttpStatus>" in error.text
     for form in ("JSON", "None", ""):
         assert (await off.call("ListKeys", Format=form)).json()["Keys"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"host": "evil.example"}, 400, "InvalidHost"),
+        ({"origin": "http://evil.example"}, 403, "Forbidden.WebPage"),
+        ({"sec-fetch-site": "cross-site"}, 403, "Forbidden.WebPage"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/?Action=ListKeys&Version=2016-01-20", "/healthz", "/clusters"])
+async def test_no_page_elsewhere_reaches_any_path(
+    off: Gate, path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = await off.client.post(path, headers=headers)
+    assert (answer.status_code, answer.json()["Code"]) == (status, code)
+    assert answer.json()["HostId"]
+    assert off.trail.records == []

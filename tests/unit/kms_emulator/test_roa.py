@@ -139,7 +139,7 @@ async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
     )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
-        base_url="http://cs.cn-beijing.test",
+        base_url="http://cs.cn-beijing.localhost",
         headers={"x-acs-version": VERSION},
     ) as opened:
         yield opened
@@ -226,7 +226,9 @@ async def test_debts_are_asked_for_before_anything_is_read(log: Log) -> None:
     )
     transport = httpx.ASGITransport(app)
     headers = {"x-acs-version": VERSION}
-    async with httpx.AsyncClient(transport=transport, base_url="http://cs", headers=headers) as cs:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://cs.localhost", headers=headers
+    ) as cs:
         refused = await cs.post("/permissions/users/7", content=b"[")
         assert refused.json()["code"] == "Forbidden.InDebtOverdue"
         assert (await cs.get("/clusters/c1")).status_code == 200

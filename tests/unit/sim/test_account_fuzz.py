@@ -88,7 +88,7 @@ def test_whatever_is_asked_is_answered(
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(gateway)
         named = {"Version": action[0], "Action": action[1], "AccessKeyId": ALICE.access_key_id}
-        async with httpx.AsyncClient(transport=transport, base_url="http://a.test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://a.localhost") as http:
             return await http.post("/", data={**start, **parameters, **named})
 
     answer = asyncio.run(ask())

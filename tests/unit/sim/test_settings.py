@@ -35,6 +35,7 @@ def test_every_row_is_read() -> None:
             "ACKSIM_KUBERNETES_PORT": "3",
             "ACKSIM_CONTROL_PORT": "0",
             "ACKSIM_HOSTNAMES": "emulator",
+            "ACKSIM_ALLOWED_HOSTS": "kms, *.example.com",
         }
     )
     default = from_environment({})
@@ -50,9 +51,10 @@ def test_every_row_is_read() -> None:
         (changed.ports.http, changed.ports.https) == (1, 2),
         (changed.ports.kubernetes, changed.ports.control) == (3, 0),
         changed.hostnames == ("emulator",),
+        changed.allowed_hosts == ("kms", "*.example.com"),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 13
+    assert len(SETTINGS) == 14
 
 
 @pytest.mark.parametrize(
