@@ -106,6 +106,30 @@ async def test_one_of_two_compactors_forgets_what_is_a_round_old(
     await etcd.close()
 
 
+async def test_what_is_younger_than_a_round_still_lists_and_watches(
+    own_etcd: EtcdProcess, secret: MakeSecret
+) -> None:
+    """A client that read just before a compaction goes on from what it read."""
+    etcd = EtcdClient([own_etcd.endpoint])
+    store = plain_store(etcd)
+    compactor = Compactor(etcd)
+    await store.create(APP1, secret())
+    assert await compactor.compact() == 0
+    for number in range(3):
+        listed = await store.list("secrets")
+        await store.replace(APP1, secret(data="MDAw" * (number + 1)), current=await store.get(APP1))
+        after = (await store.get(APP1)).revision
+        assert await compactor.compact() > 0
+        before = listed.revision
+        assert (await store.list("secrets", revision=before)).items == listed.items
+        async with aclosing(store.watch("secrets", revision=before)) as events:
+            async for event in events:
+                if event.type != "BOOKMARK":
+                    assert event.revision == after
+                    break
+    await etcd.close()
+
+
 async def test_a_compactor_runs_on_through_an_outage(
     own_etcd: EtcdProcess, secret: MakeSecret, until: Until
 ) -> None:

@@ -23,6 +23,7 @@ from sim.account.ram.roles import Role, Roles
 from sim.account.seals import Seals
 from sim.account.sts.product import sts_product
 from sim.account.sts.sessions import Sessions
+from tests.effort import examples
 
 ACCOUNT = "1000000000000001"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     database.close()
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=examples(40, ci=500))
 @given(
     action=st.sampled_from([("2020-07-06", "LookupEvents"), ("2015-04-01", "AssumeRole")]),
     start=good_start,

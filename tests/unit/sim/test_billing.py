@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +22,24 @@ from sim.account.ledger import Ledger
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 NOON = datetime(2026, 1, 30, 4, tzinfo=UTC)  # in China
 DAY = timedelta(days=1)
+CALL = CallRecord(
+    request_id="r",
+    time=NOON,
+    product="Kms",
+    version="2016-01-20",
+    action="Encrypt",
+    access="Read",
+    caller=ROOT_CALLER,
+    region="cn-hangzhou",
+    source_ip="",
+    user_agent="",
+    host="",
+    parameters={},
+    http_status=200,
+    billable="CryptographicCalls",
+    price_class="advanced",
+    key_id="k1",
+)
 
 
 @pytest.fixture
@@ -173,29 +191,37 @@ async def test_a_clock_set_back_charges_nothing_twice(kept: Kept) -> None:
 
 
 async def test_usage_is_kept_by_the_hour(database: Database) -> None:
-    call = CallRecord(
-        request_id="r",
-        time=NOON,
-        product="Kms",
-        version="2016-01-20",
-        action="Encrypt",
-        access="Read",
-        caller=ROOT_CALLER,
-        region="cn-hangzhou",
-        source_ip="",
-        user_agent="",
-        host="",
-        parameters={},
-        http_status=200,
-        billable="CryptographicCalls",
-        price_class="advanced",
-        key_id="k1",
-    )
     ledger = Ledger(database)
     for later in (timedelta(), timedelta(minutes=59), timedelta(minutes=60)):
-        await ledger.record(replace(call, time=NOON + later))
+        await ledger.record(replace(CALL, time=NOON + later))
     rows = await Billing(database).usage(ROOT_ACCOUNT_ID)
     first = int(NOON.timestamp()) // 3600
     assert [(row.hour, row.calls) for row in rows] == [(first, 2), (first + 1, 1)]
     bill = await Billing(database).bill(ROOT_ACCOUNT_ID)
     assert (bill.calls, bill.total) == (3, 3 * Decimal("0.24") / 10_000)
+
+
+async def test_a_call_counts_on_the_day_it_has_in_china(kept: Kept) -> None:
+    """Midnight there is 16:00 UTC; 08:00 there is midnight UTC, where no day begins."""
+    ledger = Ledger(kept.database)
+    before_midnight = datetime(2026, 1, 29, 15, 59, 59, tzinfo=UTC)
+    calls = {
+        before_midnight: "2026-01-29",
+        before_midnight + timedelta(seconds=1): "2026-01-30",
+        before_midnight + timedelta(hours=8): "2026-01-30",  # 07:59:59 in China
+        before_midnight + timedelta(hours=8, seconds=1): "2026-01-30",
+        before_midnight + timedelta(hours=24): "2026-01-30",
+        before_midnight + timedelta(hours=24, seconds=1): "2026-01-31",
+    }
+    for number, time in enumerate(calls):
+        await ledger.record(replace(CALL, request_id=f"r{number}", time=time))
+    account = await Balances(kept.database, lambda: kept.time).of(ROOT_ACCOUNT_ID)
+    costs = Billing(kept.database)
+    by_day = await costs.costs(account, by="day")
+    assert {part["part"]: part["calls"] for part in by_day["parts"] if part["calls"]} == {
+        "2026-01-29": 1,
+        "2026-01-30": 4,
+        "2026-01-31": 1,
+    }
+    one_day = await costs.costs(account, by="day", first=date(2026, 1, 30), last=date(2026, 1, 30))
+    assert one_day["calls"] == 4

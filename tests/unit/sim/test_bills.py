@@ -28,6 +28,7 @@ from sim.account.cluster_tables import clusters
 from sim.account.database import Database
 from sim.account.ledger import Ledger
 from sim.account.tables import usage
+from tests.effort import examples
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 MORNING = datetime(2026, 1, 30, 1, tzinfo=UTC)  # nine o'clock in China
@@ -347,7 +348,7 @@ async def played(
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(2, ci=8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -16,6 +16,7 @@ from kms_emulator.ports import ROOT_CALLER, Caller, CallRecord
 from sim.account.actiontrail.lookup import KEYS, Lookup, Trail
 from sim.account.database import Database
 from sim.account.ledger import Ledger
+from tests.effort import examples
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 REGIONS = ("cn-hangzhou", "cn-beijing")
@@ -103,7 +104,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database.close()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(15, ci=150)
+)
 @given(
     before=st.lists(calls(), max_size=25),
     meanwhile=st.lists(calls(), max_size=10),

@@ -25,6 +25,7 @@ from sim.ack.plugins import Plugins
 from sim.ack.providers import MOST_PROVIDERS, providers_of
 from sim.ack.store import ClusterStore
 from sim.ack.switching import EncryptionSwitch
+from tests.effort import examples
 
 KEYS = [None, "key-a", "key-b", "key-c"]
 PLAIN = "identity"
@@ -214,7 +215,9 @@ def story(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(5, ci=25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     seed=st.integers(0, 2**32),
