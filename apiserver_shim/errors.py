@@ -130,6 +130,10 @@ class StorageReadError(ShimError):
         self.truncated = truncated
 
 
+class YamlError(ShimError):
+    """A YAML text that Kubernetes would refuse, in the words of its parser."""
+
+
 class DecodeError(ShimError):
     """Bytes that are no object of the kinds known here."""
 
