@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from sim import etcd_server
+from sim import control_token, etcd_server
 from sim.ack.pki import LocalAuthority
 from sim.layout import Layout
 from sim.listeners import Listener, PortTakenError, bind, free_port
@@ -70,6 +70,7 @@ class Launcher:
         https = self._bind("https", ports.https, "ACKSIM_TLS_PORT")
         kubernetes = self._bind("kubernetes", ports.kubernetes, "ACKSIM_KUBERNETES_PORT")
         control = self._bind("control", ports.control, "ACKSIM_CONTROL_PORT")
+        token = control_token.renew(self._layout.token)  # each start; what leaked earlier is void
         authority = LocalAuthority(self._layout.pki)
         authority.server_files(settings.hostnames)
         etcd_child, etcd = self._start_etcd()
@@ -91,7 +92,7 @@ class Launcher:
             ca=str(authority.certificate_path),
             ephemeral=settings.ephemeral,
         )
-        world = World(facts)
+        world = World(facts, token=token)
         if etcd_child is not None:
             self._wait(etcd_child, lambda: _answers(etcd[0] + "/health"))
         self._wait(emulator, lambda: _answers(facts.control + "/healthz"))

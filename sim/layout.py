@@ -26,6 +26,16 @@ class Layout:
         return self.root / "world.json"
 
     @property
+    def token(self) -> Path:
+        """What the control API asks for."""
+        return self.root / "token"
+
+    @property
+    def elsewhere(self) -> Path:
+        """What worlds in other places told of themselves, a folder each."""
+        return self.root / "elsewhere"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

@@ -17,6 +17,7 @@ from sim.cli.output import Paint, say, say_json, say_table
 from sim.cli.place import attached, world_settings
 from sim.launcher import Launcher, temporary_data_dir
 from sim.layout import Layout
+from sim.private_file import write_private
 from sim.settings import DEFAULT_REGION, Ports, SettingsError, WorldSettings
 from sim.world import World, WorldError
 
@@ -84,8 +85,9 @@ def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            # The welcome is ours to say, and a log holds no credential.
+            stdout=subprocess.DEVNULL,
+            stderr=output,
             start_new_session=True,
         )
     deadline = time.monotonic() + _DETACH_SECONDS
@@ -123,8 +125,9 @@ def _welcome(world: World) -> None:
     )
     say()
     say("Paste this into a shell:")
-    for line in _env_lines(world):
-        say(paint("cyan", "  " + line))
+    for name, line in _env_lines(world).items():
+        if name != "ACKSIM_TOKEN":  # what `up` says may end in a file that others read
+            say(paint("cyan", "  " + line))
     say("Then: kubectl create secret generic app1 --from-literal=password=hunter2")
     sys.stdout.flush()
 
@@ -145,6 +148,8 @@ def _warn_of_etcd(settings: WorldSettings) -> None:
 def down(arguments: argparse.Namespace) -> int:
     """Asks the world to end and waits until it has."""
     world = attached(arguments)
+    if world.elsewhere:
+        raise WorldError(f"the world at {world.facts.control} is ended where it runs")
     os.kill(world.facts.pid, signal.SIGTERM)
     deadline = time.monotonic() + _DETACH_SECONDS
     while time.monotonic() < deadline:
@@ -171,6 +176,7 @@ def status(arguments: argparse.Namespace) -> int:
             "ready": ready,
             "clock": world.clock(),
             "control": world.facts.control,
+            "etcd": list(world.facts.etcd),
             "clusters": [
                 {
                     **row,
@@ -182,7 +188,12 @@ def status(arguments: argparse.Namespace) -> int:
         }
         say_json(report)
         return 0 if ready else 1
-    say(f"world in {world.facts.data_dir}, process {world.facts.pid}, clock {world.clock()['now']}")
+    facts = world.facts
+    place = (
+        f"at {facts.control}" if world.elsewhere else f"in {facts.data_dir}, process {facts.pid}"
+    )
+    say(f"world {place}, clock {world.clock()['now']}")
+    say(f"control API {facts.control}, etcd {','.join(facts.etcd)}")
     say_table(
         ("CLUSTER", "NAME", "KMS", "KEY", "READY"),
         [
@@ -203,10 +214,12 @@ def status(arguments: argparse.Namespace) -> int:
 
 def env(arguments: argparse.Namespace) -> int:
     world = attached(arguments)
+    if world.elsewhere:  # a world of this machine has written its own
+        write_private(Layout.of(world.facts.data_dir).kubeconfig, world.kubeconfig("default"))
     if arguments.json:
         say_json(_env(world))
         return 0
-    for line in _env_lines(world):
+    for line in _env_lines(world).values():
         say(line)
     return 0
 
@@ -224,11 +237,15 @@ def _env(world: World) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ROOT_ACCESS_KEY_SECRET,
         "ALIBABA_CLOUD_REGION_ID": DEFAULT_REGION,
         "KUBECONFIG": str(Layout.of(facts.data_dir).kubeconfig),
+        # For curl. As a setting it is read only where ACKSIM_WORLD names a world elsewhere.
+        "ACKSIM_CONTROL": facts.control,
+        "ACKSIM_TOKEN": world.token,
         # As etcdctl reads it. ACKSIM_ETCD would make the next world use this one's etcd.
         "ETCDCTL_ENDPOINTS": ",".join(facts.etcd),
         "ACKSIM_CA": facts.ca,
     }
 
 
-def _env_lines(world: World) -> list[str]:
-    return [f"export {name}={shlex.quote(value)}" for name, value in _env(world).items()]
+def _env_lines(world: World) -> dict[str, str]:
+    """By the variable's name, the line that sets it."""
+    return {name: f"export {name}={shlex.quote(value)}" for name, value in _env(world).items()}
