@@ -2,18 +2,17 @@
 
 import http.client
 import json
-import os
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from sim import control_token
+from sim import control_token, world_lock
 from sim.layout import Layout
 from sim.private_file import write_private
 from sim.settings import SettingsError
@@ -28,7 +27,7 @@ class WorldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Where everything listens."""
+    """Where everything listens; `pid` is for people, no program may signal it."""
 
     pid: int
     endpoint: str
@@ -39,6 +38,26 @@ class Facts:
     data_dir: str
     ca: str
     ephemeral: bool = False
+    etcd_program: str = ""  # and its version, such as 3.5.16, where the world started one
+    etcd_version: str = ""
+
+    @classmethod
+    def of(cls, content: Any) -> "Facts":
+        """From what `world.json` holds; raises ValueError when it is not of this version."""
+        types = {"pid": int, "etcd": list, "ephemeral": bool}
+        known = {row.name: types.get(row.name, str) for row in fields(cls)}
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")  # noqa: TRY004 - a bad file, no bad call
+        kept = {name: content[name] for name in known if name in content}
+        for name, value in kept.items():
+            texts = value if name == "etcd" else []
+            if type(value) is not known[name] or not all(type(text) is str for text in texts):
+                raise ValueError(f"{name} is {value!r}")
+        try:
+            return cls(**{**kept, "etcd": tuple(kept["etcd"])})
+        except (KeyError, TypeError):
+            missing = ", ".join(sorted(known.keys() - kept.keys()))
+            raise ValueError(f"another version of acksim wrote it, without {missing}") from None
 
 
 class World:
@@ -52,20 +71,24 @@ class World:
 
     @classmethod
     def attach(cls, data_dir: Path) -> "World":
-        """The world that runs in `data_dir`; raises WorldError when there is none."""
-        path = Layout.of(data_dir).facts
+        """The world that runs in `data_dir`; raises WorldError when there is none.
+
+        What lies there may be of a world that was killed: only the lock says that one runs.
+        """
+        layout = Layout.of(data_dir)
+        require_running(layout)
         try:
-            content = json.loads(path.read_text())
+            facts = Facts.of(json.loads(layout.facts.read_text()))
         except FileNotFoundError:
             raise WorldError(
-                f"no world runs in {data_dir}; start one with `acksim up` "
-                "(or name its place with --data-dir)"
+                f"the world in {data_dir} is starting or ending: ask again in a moment"
             ) from None
-        facts = Facts(**{**content, "etcd": tuple(content["etcd"])})
-        if not _alive(facts.pid):
-            path.unlink(missing_ok=True)
-            raise WorldError(f"the world in {data_dir} has ended; start it with `acksim up`")
-        return cls(facts, token=_token_of(Layout.of(data_dir)))
+        except (OSError, ValueError, RecursionError) as error:
+            raise WorldError(
+                f"{layout.facts} cannot be read ({error}); `acksim down` and `acksim up` write "
+                "it anew"
+            ) from None
+        return cls(facts, token=_token_of(layout))
 
     @classmethod
     def connect(cls, control: str, folder: Path, *, token: str) -> "World":
@@ -204,6 +227,19 @@ class World:
         return _request(self.facts.control, self.token, method, path, body, timeout=timeout)
 
 
+def require_running(layout: Layout) -> None:
+    """Raises WorldError unless some process runs a world there."""
+    try:
+        running = world_lock.held(layout.lock)
+    except OSError as error:
+        raise WorldError(f"cannot look into {layout.root}: {error.strerror}") from None
+    if not running:
+        raise WorldError(
+            f"no world runs in {layout.root}; start one with `acksim up` "
+            "(or name its place with --data-dir)"
+        )
+
+
 def _token_of(layout: Layout) -> str:
     try:
         return control_token.read(layout.token)
@@ -271,13 +307,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

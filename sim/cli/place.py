@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sim import settings
 from sim.layout import Layout
-from sim.settings import WorldSettings
+from sim.settings import Elsewhere, WorldSettings
 from sim.world import World, WorldError
 
 
@@ -27,14 +27,18 @@ def world_settings(arguments: argparse.Namespace) -> WorldSettings:
     return chosen
 
 
+def world_elsewhere(arguments: argparse.Namespace) -> Elsewhere | None:
+    """The world that ACKSIM_WORLD names; who names a place means the world there instead."""
+    return None if getattr(arguments, "data_dir", None) else settings.world_elsewhere()
+
+
 def attached(arguments: argparse.Namespace) -> World:
     """The world that ACKSIM_WORLD names, else the one that runs in the data directory.
 
     Raises WorldError when there is none, SettingsError without the token of one elsewhere.
     """
     chosen = world_settings(arguments)
-    # Who names a place means the world there, whatever the environment says.
-    elsewhere = None if getattr(arguments, "data_dir", None) else settings.world_elsewhere()
+    elsewhere = world_elsewhere(arguments)
     if elsewhere is None:
         return World.attach(chosen.data_dir)
     return World.connect(elsewhere.url, _folder(chosen, elsewhere.url), token=elsewhere.token)
