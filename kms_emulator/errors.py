@@ -53,7 +53,9 @@ class InternalFailureError(ApiError):
 
 class ParametersUnreadableError(ApiError):
     code = "ParseRequestParameterException"
-    message = "Server parse parameters exception. Please check your input params."
+
+    def __init__(self, reason: str = "Please check your input params.") -> None:
+        super().__init__(message=f"Server parse parameters exception. {reason}")
 
 
 class RequestTooLargeError(ApiError):
@@ -116,7 +118,11 @@ class DryRunError(ApiError):
 
 class IncompleteSignatureError(ApiError):
     code = "IncompleteSignature"
-    message = "The request signature does not conform to Alibaba Cloud standards."
+
+    def __init__(self, reason: str) -> None:
+        """`reason`: what to sign, or to send, instead."""
+        text = "The request signature does not conform to Alibaba Cloud standards."
+        super().__init__(message=f"{text} {reason}")
 
 
 class SignatureMismatchError(ApiError):

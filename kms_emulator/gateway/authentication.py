@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hmac
 import logging
-from datetime import timedelta
 from typing import Literal
 
 from kms_emulator.errors import (
     AccessKeyInactiveError,
     AccessKeyNotFoundError,
     ApiError,
+    IncompleteSignatureError,
     NonceUsedError,
     SecurityTokenExpiredError,
     SecurityTokenMismatchError,
@@ -26,16 +26,14 @@ from kms_emulator.errors import (
     SignatureMismatchError,
     TimestampExpiredError,
 )
+from kms_emulator.gateway.claim import LONGEST_LIFETIME, Claim, Proof
 from kms_emulator.gateway.nonces import NonceMemory
-from kms_emulator.gateway.request import Request
-from kms_emulator.gateway.signature import Claim, claimed_access_key_id, read_claim
+from kms_emulator.gateway.product import Product
 from kms_emulator.ports import ROOT_CALLER, AccessKey, Caller, Clock, Identify, wall_clock
 
 logger = logging.getLogger(__name__)
 
 AuthMode = Literal["off", "soft", "strict"]
-
-_LONGEST_LIFETIME = timedelta(minutes=31)
 
 
 class Authenticator:
@@ -53,50 +51,75 @@ class Authenticator:
         self._mode = mode
         self._now = now
         self._wall = wall
-        self._nonces = NonceMemory(keep=_LONGEST_LIFETIME)
+        self._nonces = NonceMemory(keep=LONGEST_LIFETIME)
 
-    async def caller(self, request: Request) -> Caller:
-        """Raises the errors of "Who is calling" (errors.py), in strict mode only."""
+    async def caller(self, claim: Claim, product: Product | None, region: str | None) -> Caller:
+        """Of a call of that product in that region, None where there is no such one.
+
+        Raises the errors of "Who is calling" (errors.py), in strict mode only.
+        """
         if self._mode == "off":
-            return await self._presumed(request)
+            return await self._presumed(claim)
         try:
-            return await self._proven(request)
+            return await self._proven(claim, product, region)
         except ApiError as error:
             if self._mode == "strict":
                 raise
             logger.warning("accepted although %s (auth is soft)", error.code)
-            return await self._presumed(request)
+            return await self._presumed(claim)
 
-    async def _presumed(self, request: Request) -> Caller:
-        access_key_id = claimed_access_key_id(request)
-        key = await self._identify.access_key(access_key_id) if access_key_id else None
+    async def _presumed(self, claim: Claim) -> Caller:
+        key = await self._identify.access_key(claim.access_key_id) if claim.access_key_id else None
         return key.caller if key else ROOT_CALLER
 
-    async def _proven(self, request: Request) -> Caller:
-        claim = read_claim(request)
+    async def _proven(self, claim: Claim, product: Product | None, region: str | None) -> Caller:
+        proof = claim.proof
+        if isinstance(proof, ApiError):
+            raise proof
+        _check_fit(claim, proof, product, region)
         # Signatures age by the wall clock: clients do not travel in time with the simulation.
         wall = self._wall()
-        if abs(wall - claim.timestamp) > claim.lifetime:
+        if abs(wall - proof.timestamp) > proof.lifetime:
             raise TimestampExpiredError
         key = await self._identify.access_key(claim.access_key_id)
         if key is None:
             raise AccessKeyNotFoundError
         if not key.active:
             raise AccessKeyInactiveError
-        if not claim.proven_by(key.secret):
-            raise SignatureMismatchError(claim.string_to_sign)
-        self._check_token(key, claim)
-        if claim.nonce is not None and not self._nonces.use(
-            claim.access_key_id, claim.nonce, signed_at=claim.timestamp, now=wall
+        if not proof.given_by(key.secret):
+            raise SignatureMismatchError(proof.string_to_sign)
+        self._check_token(key, proof)
+        if proof.nonce is not None and not self._nonces.use(
+            claim.access_key_id, proof.nonce, signed_at=proof.timestamp, now=wall
         ):
             raise NonceUsedError
         return key.caller
 
-    def _check_token(self, key: AccessKey, claim: Claim) -> None:
-        expected, given = key.security_token, claim.security_token
+    def _check_token(self, key: AccessKey, proof: Proof) -> None:
+        expected, given = key.security_token, proof.security_token
         if expected and not given:
             raise SecurityTokenMissingError
         if not hmac.compare_digest((expected or "").encode(), (given or "").encode()):
             raise SecurityTokenMismatchError
         if key.expires_at is not None and key.expires_at <= self._now():
             raise SecurityTokenExpiredError
+
+
+def _check_fit(claim: Claim, proof: Proof, product: Product | None, region: str | None) -> None:
+    """A signature is for what it covers, and an ACS4 one for one product in one region."""
+    if product is None:
+        return
+    if not claim.covers(product.style):
+        raise IncompleteSignatureError(
+            f"A signature of the kind {claim.family} does not cover a request to {product.name}, "
+            f"which is of the style {product.style}; use ACS3-HMAC-SHA256."
+        )
+    scope = proof.scope
+    if scope is None:
+        return
+    if scope.product.lower() != product.name.lower():
+        raise IncompleteSignatureError(
+            f"The Credential is for another product than {product.name}."
+        )
+    if scope.region not in {None, region}:
+        raise IncompleteSignatureError("The Credential is for another region than the request.")

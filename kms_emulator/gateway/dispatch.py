@@ -1,7 +1,7 @@
-"""Which row of which product a request asks for, and the parameters it gives.
+"""Which row of which product a claim asks for, and the parameters it gives.
 
-An RPC request names version and action; an ROA one its version in a header, its operation by
-method and path (CS 2015-12-15).
+An RPC product's row is named by version and action, an ROA one's by version, method and path (CS
+2015-12-15).
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from urllib.parse import unquote
 import orjson
 
 from kms_emulator.errors import ParametersUnreadableError
+from kms_emulator.gateway.claim import Claim
 from kms_emulator.gateway.product import Operation, Product, Style
-from kms_emulator.gateway.request import Request
 
 _RPC_METHODS = frozenset({"GET", "POST"})
 _ROA_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _ROOT = frozenset({"/", ""})
-_VERSION = "x-acs-version"
-_ACTION = "x-acs-action"
 WHOLE_BODY = "body"
 """The name under which an ROA body that is an array is handed on."""
 
@@ -59,47 +57,39 @@ class OperationTable:
                     place = (product.version, row.route.method, len(segments))
                     self._by_path.setdefault(place, []).append((segments, address))
 
-    def find(self, request: Request, parameters: Mapping[str, str]) -> Address:
-        headers = request.headers
-        if "authorization" in headers:
-            version = headers.get(_VERSION) or parameters.get("Version", "")
-            action = headers.get(_ACTION) or parameters.get("Action", "")
-        elif "Signature" in parameters:  # of this kind the parameters are signed, the headers not
-            version, action = parameters.get("Version", ""), parameters.get("Action", "")
-        else:
-            version = parameters.get("Version") or headers.get(_VERSION, "")
-            action = parameters.get("Action") or headers.get(_ACTION, "")
-        if request.path in _ROOT:
+    def find(self, claim: Claim) -> Address:
+        version, action = claim.version, claim.action
+        if claim.path in _ROOT:
             known = self._by_action.get((version, action))
             if known is not None:
                 return known
         product = self._products.get(version)
         if product is not None and product.style == "ROA":
-            return self._by_route(request, product, action)
+            return self._by_route(claim, product)
         return Address(version, action, product)
 
-    def _by_route(self, request: Request, product: Product, action: str) -> Address:
-        given = request.path.split("/")
-        place = (product.version, request.method, len(given))
+    def _by_route(self, claim: Claim, product: Product) -> Address:
+        given = claim.path.split("/")
+        place = (product.version, claim.method, len(given))
         for segments, address in self._by_path.get(place, ()):
             named = _named(segments, given)
             if named is not None:
                 return replace(address, path=named)
-        return Address(product.version, action or f"{request.method} {request.path}", product)
+        return Address(product.version, claim.action or f"{claim.method} {claim.path}", product)
 
 
 def methods_of(product: Product | None) -> frozenset[str]:
     return _ROA_METHODS if product is not None and product.style == "ROA" else _RPC_METHODS
 
 
-def roa_parameters(request: Request, address: Address) -> dict[str, Any]:
+def roa_parameters(claim: Claim, address: Address) -> dict[str, Any]:
     """Query, body, path, the later winning. Raises ParametersUnreadableError."""
-    parameters: dict[str, Any] = dict(request.query[::-1])
-    if request.body:
-        if b"\\u0000" in request.body:  # no name has it, and PostgreSQL has no text with it
+    parameters: dict[str, Any] = dict(claim.query)
+    if claim.body:
+        if b"\\u0000" in claim.body:  # no name has it, and PostgreSQL has no text with it
             raise ParametersUnreadableError
         try:
-            body = orjson.loads(request.body)
+            body = orjson.loads(claim.body)
         except orjson.JSONDecodeError:
             raise ParametersUnreadableError from None
         if isinstance(body, dict):

@@ -9,42 +9,43 @@ _CAPACITY = 1_000_000
 
 
 class NonceMemory:
-    """Nonces by the minute their request was signed in.
+    """Every nonce that a signature which could still be accepted has used.
 
-    A replayed request carries the timestamp it was signed with, so one minute's set is all there is
-    to look at, and whole minutes are forgotten once their signatures have expired. A client that
-    fills the memory sooner shortens the window instead of growing it: minutes that had to be
-    forgotten early accept nothing more.
+    They are kept by the minute of their use, or of their signature where that lies ahead, and
+    whole minutes are forgotten once all their signatures have expired. A client that fills the
+    memory sooner shortens the window instead of growing it: signatures of minutes that had to be
+    forgotten early are accepted no more.
     """
 
     def __init__(self, *, keep: timedelta, capacity: int = _CAPACITY) -> None:
         """`keep`: the longest lifetime of a signature."""
         self._keep = int(keep.total_seconds()) + _MINUTE
         self._capacity = capacity
-        self._minutes: dict[int, set[int]] = {}
-        self._count = 0
+        self._seen: set[int] = set()
+        self._minutes: dict[int, list[int]] = {}
         self._closed_before = 0
 
     def use(self, access_key_id: str, nonce: str, *, signed_at: datetime, now: datetime) -> bool:
         """False if the nonce was used before, or can no longer be told."""
-        minute = int(signed_at.timestamp()) // _MINUTE
-        if minute < self._closed_before:
+        signed, present = int(signed_at.timestamp()), int(now.timestamp())
+        if signed // _MINUTE < self._closed_before:
             return False
-        seen = self._minutes.get(minute)
-        if seen is None:
-            self._forget_before((int(now.timestamp()) - self._keep) // _MINUTE)
-            seen = self._minutes[minute] = set()
         # 64 bits of a hash keyed afresh in every process: small, and no one can aim at a collision.
         mark = hash((access_key_id, nonce))
-        if mark in seen:
+        if mark in self._seen:
             return False
-        seen.add(mark)
-        self._count += 1
-        if self._count > self._capacity:
+        minute = max(signed, present) // _MINUTE
+        used = self._minutes.get(minute)
+        if used is None:
+            self._forget_before((present - self._keep) // _MINUTE)
+            used = self._minutes[minute] = []
+        used.append(mark)
+        self._seen.add(mark)
+        if len(self._seen) > self._capacity:
             self._closed_before = min(self._minutes) + 1
             self._forget_before(self._closed_before)
         return True
 
     def _forget_before(self, minute: int) -> None:
         for old in [m for m in self._minutes if m < minute]:
-            self._count -= len(self._minutes.pop(old))
+            self._seen.difference_update(self._minutes.pop(old))

@@ -1,8 +1,9 @@
 """The gateway: one ASGI application in front of every product's table of operations.
 
-A call is read, attributed, parsed, looked up, authorized, run, recorded once and answered, in this
-order. A call that cannot be attributed to an account is answered and not recorded: there is nobody
-whose trail or bill it belongs on, and a stranger must not be able to fill either.
+A request is read once, as a claim. The call that it claims is attributed, looked up, parsed,
+authorized, run, recorded once and answered, in this order. A call that cannot be attributed to an
+account is answered and not recorded: there is nobody whose trail or bill it belongs on, and a
+stranger must not be able to fill either.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from kms_emulator.errors import (
 )
 from kms_emulator.gateway.authentication import Authenticator
 from kms_emulator.gateway.authorization import Permissions
+from kms_emulator.gateway.claim import Claim, read_claim
 from kms_emulator.gateway.dispatch import (
     Address,
     OperationTable,
@@ -44,9 +46,9 @@ from kms_emulator.gateway.rendering import (
 )
 from kms_emulator.gateway.request import (
     Receive,
-    Request,
     Scope,
     Send,
+    Sender,
     headers_of,
     read_request,
 )
@@ -64,11 +66,11 @@ _RECORDED_VALUE = 8192
 class _Exchange:
     """One request on its way to an answer. `call` is set once it has an account to belong to."""
 
-    request: Request
+    claim: Claim
+    sender: Sender
     request_id: str
     parameters: Mapping[str, Any]
     address: Address
-    host: str
     call: Call | None = None
     found: Found[Any] | None = None
     fields: Fields = None
@@ -111,6 +113,7 @@ class Gateway:
         request_id = str(uuid4())
         try:
             request = await read_request(scope, receive)
+            claim = read_claim(request)
         except ClientGoneError:
             return
         except ApiError as error:
@@ -123,15 +126,13 @@ class Gateway:
                 xml=False,
             )
         else:
-            answer = await self._answer(request, request_id)
+            answer = await self._answer(claim, request.sender, request_id)
         await answer.send(send, request_id)
 
-    async def _answer(self, request: Request, request_id: str) -> Answer:
+    async def _answer(self, claim: Claim, sender: Sender, request_id: str) -> Answer:
         begin = perf_counter()
-        parameters: Mapping[str, Any] = request.merged()
-        address = self._table.find(request, parameters)
-        host = request.headers.get("host", "")
-        exchange = _Exchange(request, request_id, parameters, address, host)
+        address = self._table.find(claim)
+        exchange = _Exchange(claim, sender, request_id, claim.parameters, address)
         try:
             await self._perform(exchange)
         except ApiError as error:
@@ -148,21 +149,21 @@ class Gateway:
         return answer
 
     async def _perform(self, exchange: _Exchange) -> None:
-        request, address = exchange.request, exchange.address
-        caller = await self._authenticator.caller(request)
-        region = region_of(exchange.host, _region_id(exchange), default=self._default_region)
+        claim, sender, address = exchange.claim, exchange.sender, exchange.address
+        region = region_of(claim.host, claim.region_id, default=self._default_region)
+        caller = await self._authenticator.caller(claim, address.product, region)
         exchange.call = call = Call(
             request_id=exchange.request_id,
             time=self._now(),
             caller=caller,
             region=region or self._default_region,
-            source_ip=request.source_ip,
-            host=exchange.host,
-            user_agent=request.headers.get("user-agent", ""),
-            secure=request.secure,
+            source_ip=sender.source_ip,
+            host=sender.host,
+            user_agent=sender.user_agent,
+            secure=sender.secure,
         )
         product, operation = address.product, address.operation
-        if request.method not in methods_of(product):
+        if claim.method not in methods_of(product):
             raise MethodUnsupportedError
         if product is None:
             raise VersionUnknownError
@@ -174,7 +175,7 @@ class Gateway:
         if product.throttle is not None:
             product.throttle.take(caller.account_id, region, operation.name)
         if product.style == "ROA":
-            exchange.parameters = roa_parameters(request, address)
+            exchange.parameters = roa_parameters(claim, address)
         service = product.service
         parsed = operation.parse(exchange.parameters)
         exchange.found = found = await operation.find(service, call, parsed)
@@ -225,13 +226,6 @@ def _call_record(exchange: _Exchange, call: Call) -> CallRecord:
     )
 
 
-def _region_id(exchange: _Exchange) -> str | None:
-    named: str | None = exchange.parameters.get("RegionId")
-    if named is None and exchange.address.style == "ROA":
-        return exchange.request.headers.get("x-acs-region-id")
-    return named
-
-
 def _render(exchange: _Exchange) -> Answer:
     style = exchange.address.style
     xml = style == "RPC" and exchange.parameters.get("Format", "").upper() == "XML"
@@ -239,7 +233,7 @@ def _render(exchange: _Exchange) -> Answer:
         return failure(
             exchange.error,
             status=exchange.status,
-            host=exchange.host,
+            host=exchange.sender.host,
             request_id=exchange.request_id,
             xml=xml,
             both_cases=style == "ROA",

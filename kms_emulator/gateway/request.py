@@ -1,8 +1,9 @@
-"""An HTTP request as the Alibaba edge sees it: raw enough to verify, merged enough to dispatch."""
+"""An HTTP request as the Alibaba edge receives it: bounded, decoded once, nothing dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,10 +14,27 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Pairs = tuple[tuple[str, str], ...]
 
 BODY_LIMIT = 1024 * 1024
+_LENGTH_DIGITS = 10
 _FIELD_LIMIT = 1000
 _FORM = "application/x-www-form-urlencoded"
+_WHITESPACE = " \t"
+_PATH = re.compile(r"[\x21-\x7e]*")
+_SINGLE = frozenset(
+    {"authorization", "content-length", "content-md5", "content-type", "date", "host"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a request came from, for the record. `host`: the name that it called us by."""
+
+    source_ip: str = ""
+    host: str = ""
+    user_agent: str = ""
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,45 +44,65 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str]
-    query: tuple[tuple[str, str], ...] = ()
-    form: tuple[tuple[str, str], ...] = ()
+    query: Pairs = ()
+    form: Pairs = ()
     body: bytes = field(default=b"", repr=False)
-    source_ip: str = ""
-    secure: bool = False
-
-    def merged(self) -> dict[str, str]:
-        """Parameters by name, wherever they stood; of two with one name the first counts."""
-        return dict((self.query + self.form)[::-1])
+    sender: Sender = field(default_factory=Sender)
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
+    """By name; of one that came twice the last."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """Raises RequestTooLargeError, ParametersUnreadableError, ClientGoneError."""
-    headers = headers_of(scope)
+    headers = _headers(scope["headers"])
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    if _PATH.fullmatch(path) is None:
+        raise ParametersUnreadableError("The path has characters that must be escaped in it.")
+    query = _pairs(scope["query_string"])
     body = await _read_body(headers, receive)
-    is_form = body and headers.get("content-type", "").startswith(_FORM)
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     client = scope.get("client")
     return Request(
         method=scope["method"],
-        path=(scope.get("raw_path") or scope["path"].encode()).decode("latin-1"),
+        path=path,
         headers=headers,
-        query=_pairs(scope["query_string"]),
-        form=_pairs(body) if is_form else (),
+        query=query,
+        form=_pairs(body) if media_type == _FORM else (),
         body=body,
-        source_ip=client[0] if client else "",
-        secure=scope["scheme"] == "https",
+        sender=Sender(
+            source_ip=client[0] if client else "",
+            host=headers.get("host", ""),
+            user_agent=headers.get("user-agent", ""),
+            secure=scope["scheme"] == "https",
+        ),
     )
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """What came twice is one list (RFC 9110, 5.3), or an error where it can be no list."""
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        value = value.strip(_WHITESPACE)
+        if name in headers:
+            if name in _SINGLE or name.startswith("x-acs-"):
+                raise ParametersUnreadableError(f"The header {name} may be given once only.")
+            value = f"{headers[name]}, {value}"
+        headers[name] = value
+    return headers
 
 
 async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
     length = headers.get("content-length", "")
-    if length == "0" or (not length and "transfer-encoding" not in headers):
+    if length in {"", "0"} and "transfer-encoding" not in headers:
         return b""
-    if length.isascii() and length.isdigit() and int(length) > BODY_LIMIT:
-        raise RequestTooLargeError(BODY_LIMIT)
+    if length.isascii() and length.isdigit():
+        digits = length.lstrip("0")
+        if len(digits) > _LENGTH_DIGITS or int(digits or "0") > BODY_LIMIT:
+            raise RequestTooLargeError(BODY_LIMIT)
     body = bytearray()
     while True:
         message = await receive()
@@ -77,7 +115,7 @@ async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _pairs(encoded: bytes) -> tuple[tuple[str, str], ...]:
+def _pairs(encoded: bytes) -> Pairs:
     if not encoded:
         return ()
     if len(encoded) > BODY_LIMIT:
@@ -86,6 +124,9 @@ def _pairs(encoded: bytes) -> tuple[tuple[str, str], ...]:
         raise ParametersUnreadableError
     try:
         text = encoded.decode()
-        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELD_LIMIT))
+        pairs = parse_qsl(
+            text, keep_blank_values=True, max_num_fields=_FIELD_LIMIT, errors="strict"
+        )
     except ValueError:  # not UTF-8, or more fields than any operation has
         raise ParametersUnreadableError from None
+    return tuple(pairs)

@@ -21,12 +21,12 @@ from kms_emulator.errors import (
     TimestampExpiredError,
 )
 from kms_emulator.gateway.authentication import Authenticator, AuthMode
+from kms_emulator.gateway.claim import read_claim
 from kms_emulator.gateway.request import Request
 from kms_emulator.ports import ROOT_ACCESS_KEY, ROOT_CALLER, AccessKey, KnownAccessKeys
 
 WALL = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SIMULATED = WALL + timedelta(days=400)
-SIGNED = "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version"
 OWNER = replace(ROOT_CALLER, user_name="alice", kind="ram-user")
 ALICE = AccessKey("LTAIalice", "alice-secret", OWNER)
 SESSION = replace(
@@ -52,17 +52,18 @@ def signed(
         "x-acs-signature-nonce": nonce,
         "x-acs-version": "2016-01-20",
     }
-    lines = ["POST", "/", "", *(f"{n}:{headers[n]}" for n in SIGNED.split(";")), "", SIGNED, empty]
+    if token is not None:
+        headers["x-acs-security-token"] = token
+    names = ";".join(sorted(headers))
+    lines = ["POST", "/", "", *(f"{n}:{headers[n]}" for n in sorted(headers)), "", names, empty]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     signature = hmac.new(
         (secret or key.secret).encode(), f"ACS3-HMAC-SHA256\n{digest}".encode(), "sha256"
     ).hexdigest()
     headers["authorization"] = (
         f"ACS3-HMAC-SHA256 Credential={key.access_key_id},"
-        f"SignedHeaders={SIGNED},Signature={signature}"
+        f"SignedHeaders={names},Signature={signature}"
     )
-    if token is not None:
-        headers["x-acs-security-token"] = token
     return Request("POST", "/", headers)
 
 
@@ -71,8 +72,11 @@ def authenticator(mode: AuthMode = "strict") -> Authenticator:
 
 
 async def test_an_honest_request_is_its_owners() -> None:
-    assert await authenticator().caller(signed()) is OWNER
-    assert await authenticator().caller(signed(SESSION, token="token-1")) is OWNER
+    assert await authenticator().caller(read_claim(signed()), None, None) is OWNER
+    assert (
+        await authenticator().caller(read_claim(signed(SESSION, token="token-1")), None, None)
+        is OWNER
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,9 +96,15 @@ async def test_an_honest_request_is_its_owners() -> None:
 )
 async def test_strict_refuses(request_: Request, error: type[ApiError]) -> None:
     with pytest.raises(error):
-        await authenticator().caller(request_)
-    assert await authenticator("soft").caller(request_) in {OWNER, ROOT_CALLER}
-    assert await authenticator("off").caller(request_) in {OWNER, ROOT_CALLER}
+        await authenticator().caller(read_claim(request_), None, None)
+    assert await authenticator("soft").caller(read_claim(request_), None, None) in {
+        OWNER,
+        ROOT_CALLER,
+    }
+    assert await authenticator("off").caller(read_claim(request_), None, None) in {
+        OWNER,
+        ROOT_CALLER,
+    }
 
 
 async def test_signatures_age_by_the_wall_and_sessions_by_the_simulation() -> None:
@@ -102,38 +112,38 @@ async def test_signatures_age_by_the_wall_and_sessions_by_the_simulation() -> No
     keys = KnownAccessKeys(replace(SESSION, expires_at=SIMULATED))
     late = Authenticator(keys, mode="strict", now=lambda: SIMULATED, wall=lambda: WALL)
     with pytest.raises(SecurityTokenExpiredError):
-        await late.caller(signed(SESSION, token="token-1"))
+        await late.caller(read_claim(signed(SESSION, token="token-1")), None, None)
     early = Authenticator(
         keys, mode="strict", now=lambda: SIMULATED - timedelta(seconds=1), wall=lambda: WALL
     )
-    assert await early.caller(signed(SESSION, token="token-1")) is OWNER
+    assert await early.caller(read_claim(signed(SESSION, token="token-1")), None, None) is OWNER
 
 
 async def test_a_nonce_works_once_for_each_access_key() -> None:
     strict = authenticator()
-    await strict.caller(signed(nonce="n1"))
+    await strict.caller(read_claim(signed(nonce="n1")), None, None)
     with pytest.raises(NonceUsedError):
-        await strict.caller(signed(nonce="n1"))
-    await strict.caller(signed(SESSION, nonce="n1", token="token-1"))
-    await strict.caller(signed(nonce="n2"))
+        await strict.caller(read_claim(signed(nonce="n1")), None, None)
+    await strict.caller(read_claim(signed(SESSION, nonce="n1", token="token-1")), None, None)
+    await strict.caller(read_claim(signed(nonce="n2")), None, None)
 
 
 async def test_a_refused_request_does_not_spend_its_nonce() -> None:
     strict = authenticator()
     with pytest.raises(SignatureMismatchError):
-        await strict.caller(signed(secret="guess"))
-    await strict.caller(signed())
+        await strict.caller(read_claim(signed(secret="guess")), None, None)
+    await strict.caller(read_claim(signed()), None, None)
 
 
 async def test_without_any_credential_the_lenient_modes_presume_the_root() -> None:
     bare = Request("POST", "/", {"host": "h"})
-    assert await authenticator("off").caller(bare) is ROOT_CALLER
-    assert await authenticator("soft").caller(bare) is ROOT_CALLER
+    assert await authenticator("off").caller(read_claim(bare), None, None) is ROOT_CALLER
+    assert await authenticator("soft").caller(read_claim(bare), None, None) is ROOT_CALLER
     with pytest.raises(ApiError):
-        await authenticator("strict").caller(bare)
+        await authenticator("strict").caller(read_claim(bare), None, None)
 
 
 async def test_soft_says_what_it_let_through(caplog: pytest.LogCaptureFixture) -> None:
-    await authenticator("soft").caller(signed(secret="guess"))
+    await authenticator("soft").caller(read_claim(signed(secret="guess")), None, None)
     assert "SignatureDoesNotMatch" in caplog.text
     assert "guess" not in caplog.text

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from kms_emulator.app import KmsSettings, create_app
 from kms_emulator.gateway.request import Request
-from kms_emulator.gateway.signature import read_claim
+from kms_emulator.gateway.signature import rpc_sign, rpc_string_to_sign
 from kms_emulator.operations import OPERATIONS
 from kms_emulator.ports import (
     ROOT_ACCESS_KEY,
@@ -85,7 +85,7 @@ class Gate:
             "Timestamp": now,
         }
         request = Request("POST", "/", {}, (*signed.items(), ("Signature", "?")))
-        signed["Signature"] = read_claim(request).sign(ROOT_ACCESS_KEY.secret)
+        signed["Signature"] = rpc_sign(rpc_string_to_sign(request))(ROOT_ACCESS_KEY.secret)
         return "/?" + "&".join(
             f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in signed.items()
         )

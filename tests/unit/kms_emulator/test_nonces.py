@@ -13,7 +13,8 @@ def use(memory: NonceMemory, nonce: str, *, signed_at: datetime, now: datetime =
 
 
 def size(memory: NonceMemory) -> int:
-    return sum(len(minute) for minute in memory._minutes.values())
+    assert sum(len(minute) for minute in memory._minutes.values()) == len(memory._seen)
+    return len(memory._seen)
 
 
 def test_a_nonce_is_refused_for_as_long_as_its_signature_could_live() -> None:
@@ -23,6 +24,16 @@ def test_a_nonce_is_refused_for_as_long_as_its_signature_could_live() -> None:
         later = NOW + timedelta(minutes=minutes)
         assert use(memory, f"other-{minutes}", signed_at=later, now=later)
         assert not use(memory, "n", signed_at=NOW, now=later)
+
+
+def test_a_nonce_is_not_renewed_by_another_time() -> None:
+    memory = NonceMemory(keep=KEEP)
+    assert use(memory, "n", signed_at=NOW - timedelta(minutes=31))
+    for minutes in range(-31, 32):
+        signed_at = NOW + timedelta(minutes=minutes)
+        assert not use(memory, "n", signed_at=signed_at)
+        assert not use(memory, "n", signed_at=signed_at, now=NOW + timedelta(minutes=31))
+    assert memory.use("another", "n", signed_at=NOW, now=NOW)
 
 
 def test_expired_minutes_are_forgotten() -> None:

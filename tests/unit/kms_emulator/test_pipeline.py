@@ -244,10 +244,27 @@ async def test_unsigned_headers_add_nothing_to_signed_parameters(off: Gate) -> N
     assert answer.json()["Code"] == "InvalidAction.NotFound"
 
 
-async def test_query_and_form_are_merged_and_the_query_comes_first(off: Gate) -> None:
-    form = {"Action": "CreateKey", "Version": "2016-01-20", "PageSize": "3"}
+async def test_query_and_form_are_merged(off: Gate) -> None:
+    form = {"Action": "ListKeys", "Version": "2016-01-20", "PageSize": "3"}
     answer = await off.client.post("/?Action=ListKeys&PageNumber=2", data=form)
     assert (answer.json()["PageNumber"], answer.json()["PageSize"]) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "form"),
+    [
+        ("Action=ListKeys", "Action=CreateKey"),
+        ("Action=ListKeys&PageSize=1&PageSize=2", ""),
+        ("Action=ListKeys", "PageSize=1&PageSize=2"),
+        ("Action=ListKeys&PageSize=1&PageSize=", ""),
+    ],
+)
+async def test_a_parameter_has_one_value(off: Gate, query: str, form: str) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    url = f"/?Version=2016-01-20&{query}"
+    answer = await off.client.post(url, content=form, headers=headers)
+    assert (answer.status_code, answer.json()["Code"]) == (400, "ParseRequestParameterException")
+    assert "is given twice" in answer.json()["Message"]
 
 
 async def test_a_body_of_five_megabytes_is_refused_clearly(off: Gate) -> None:
