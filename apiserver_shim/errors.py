@@ -139,7 +139,7 @@ class DecodeError(ShimError):
 
 
 class EncodeError(ShimError):
-    """An object without an encoding: an unknown kind, or a field of the wrong type."""
+    """An object that could not be read back: an unknown kind, or a field that does not fit."""
 
 
 class StorageError(ShimError):

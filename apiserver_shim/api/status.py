@@ -234,6 +234,7 @@ _RENDER: Mapping[type, Callable[[Any, str, str], Status]] = {
     storage.StorageReadError: _storage_read,
     storage.TransformError: _internal,
     storage.DecodeError: _internal,
+    storage.EncodeError: _bad_request,
     storage.StorageUnavailableError: _unavailable,
     storage.StorageError: _as_it_is,
     objects.InvalidError: _invalid,

@@ -2,7 +2,7 @@
 
 from apiserver_shim.objects.errors import FieldError, invalid
 from apiserver_shim.objects.schema import (
-    INT,
+    INT32,
     OBJECT_REFERENCE,
     STRING,
     Struct,
@@ -12,7 +12,7 @@ from apiserver_shim.objects.schema import (
 from apiserver_shim.objects.strategy import Object, Strategy
 
 _SOURCE = Struct("EventSource", {"component": STRING, "host": STRING})
-_SERIES = Struct("EventSeries", {"count": INT, "lastObservedTime": Time()})
+_SERIES = Struct("EventSeries", {"count": INT32, "lastObservedTime": Time(micro=True)})
 _REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion")
 
 
@@ -30,9 +30,9 @@ class EventStrategy(Strategy):
             "source": _SOURCE,
             "firstTimestamp": Time(),
             "lastTimestamp": Time(),
-            "count": INT,
+            "count": INT32,
             "type": STRING,
-            "eventTime": Time(),
+            "eventTime": Time(micro=True),
             "series": _SERIES,
             "action": STRING,
             "related": OBJECT_REFERENCE,

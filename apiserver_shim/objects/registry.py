@@ -137,10 +137,11 @@ class Registry:
     async def _store_new(self, key: Key, obj: Object, *, dry_run: bool) -> Object:
         if not dry_run:
             return await _fitting(obj, partial(self.store.create, key))
+        rehearsed = self.store.rehearse(obj)
         try:
             await self.store.get(key)
         except NotFoundError:
-            return obj
+            return rehearsed
         raise AlreadyExistsError(key)
 
     async def _explained(self, error: AlreadyExistsError, key: Key) -> AlreadyExistsError:
@@ -176,7 +177,7 @@ class Registry:
                 managedfields.track_update(new, current.obj, strategy.topology, writer)
             gone = bool(new["metadata"].get("deletionTimestamp")) and strategy.done(new)
             if dry_run:
-                return new
+                return self.store.rehearse(new)
             try:
                 if gone:
                     revision = await self.store.delete(key, current=current)

@@ -89,9 +89,8 @@ class _BindingStrategy(Strategy):
         return names.path_segment
 
     def convert(self, obj: Object) -> None:
-        reference = obj.get("roleRef")
-        if reference is not None:
-            reference["apiGroup"] = reference.get("apiGroup") or RBAC
+        reference = obj.setdefault("roleRef", {})
+        reference["apiGroup"] = reference.get("apiGroup") or RBAC
         for subject in obj.get("subjects") or ():
             if subject.get("kind") in {USER, GROUP} and not subject.get("apiGroup"):
                 subject["apiGroup"] = RBAC

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from apiserver_shim.objects.errors import BadRequestError
+from apiserver_shim.storage import times
 
 Object = dict[str, Any]
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ def _mismatch(value: Any, go: str, path: str, place: Place) -> BadRequestError:
     if isinstance(value, bool):
         found = "bool"
     elif isinstance(value, int | float):
-        found = "number"
+        found = f"number {value!r}" if go.startswith("int") else "number"
     else:
         found = {"str": "string", "list": "array"}.get(type(value).__name__, "object")
     field = re.sub(r"\[\d+\]", "", path)
@@ -53,6 +52,21 @@ class Scalar:
 
     def read(self, value: Any, path: str, place: Place) -> Any:
         if type(value) is not self.accepts:
+            raise _mismatch(value, self.go, path, place)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    bits: int = 64
+
+    @property
+    def go(self) -> str:
+        return f"int{self.bits}"
+
+    def read(self, value: Any, path: str, place: Place) -> Any:
+        limit = 1 << self.bits - 1
+        if type(value) is not int or not -limit <= value < limit:
             raise _mismatch(value, self.go, path, place)
         return value
 
@@ -87,16 +101,18 @@ def _first_bad_byte(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    go: str = "Time"
+    """A moment as it will be read back: in UTC, whole seconds or (``micro``) microseconds."""
+
+    micro: bool = False
+    go: str = "string"
 
     def read(self, value: Any, path: str, place: Place) -> Any:
         if type(value) is not str:
             raise _mismatch(value, self.go, path, place)
-        if not _TIME.match(value):
-            raise BadRequestError(
-                f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"'
-            )
-        return value
+        try:
+            return times.read_micro_time(value) if self.micro else times.read_time(value)
+        except ValueError as error:
+            raise BadRequestError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +179,16 @@ class Struct:
             field = known.get(key)
             if field is None:
                 place.unknown.append(at)
-            elif item is not None:
-                read[key] = field.read(item, at, place)
+            # null is nothing, and so is what a field reads as None: the zero time
+            elif item is not None and (found := field.read(item, at, place)) is not None:
+                read[key] = found
         place.struct = outer
         return read
 
 
 STRING = Scalar("string", str)
 BOOL = Scalar("bool", bool)
-INT = Scalar("int64", int)
+INT, INT32 = Integer(), Integer(32)
 STRINGS = Map(STRING)
 
 OWNER_REFERENCE = Struct(

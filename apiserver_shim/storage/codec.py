@@ -34,20 +34,63 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     """Encode one of the stored kinds, with resourceVersion and selfLink left blank."""
     try:
         kind = obj["kind"]
-        raw = STORED[kind].encode(obj)
-        return b"".join((_STORED_HEADS[kind], delimited(b"\x12", raw), _NO_CONTENT_TYPE))
+        return _framed(kind, STORED[kind].encode(obj))
     except _MISFIT as error:
         raise EncodeError(f"unable to encode {obj.get('kind')}: {error}") from None
 
 
-def decode(data: bytes) -> dict[str, Any]:
-    """Decode a stored value, protobuf or JSON; ``metadata`` is always there."""
-    if data.startswith(MAGIC):
-        obj = _decode(data, STORED)
-        obj.setdefault("metadata", {})
-        return obj
+def as_stored(obj: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Return (the encoding of ``obj``, the object that will be read from it).
+
+    Every write passes here, so that what is written can be read, and writer and reader see the
+    same: raises EncodeError where that cannot be.
+    """
+    try:
+        kind = obj["kind"]
+        of = STORED[kind]
+        raw = of.encode(obj)
+        read = {"kind": kind, "apiVersion": API_VERSIONS.get(kind, "v1"), **of.decode(raw)}
+    except _MISFIT as error:
+        raise EncodeError(f"unable to encode {obj.get('kind')}: {error}") from None
+    return _framed(kind, raw), read
+
+
+def _framed(kind: str, raw: bytes) -> bytes:
+    return b"".join((_STORED_HEADS[kind], delimited(b"\x12", raw), _NO_CONTENT_TYPE))
+
+
+def decode(data: bytes, kind: str = "") -> dict[str, Any]:
+    """Decode a stored value, protobuf or JSON; ``metadata`` is always there.
+
+    Every field has its type, whoever wrote it. Raises DecodeError, also for an object of another
+    ``kind`` than asked for.
+    """
     if not data:
         raise DecodeError("empty data")
+    if data.startswith(MAGIC):
+        obj = _decode(data, STORED)
+        found, version = obj["kind"], obj["apiVersion"]
+    else:
+        obj = _parsed(data)
+        found, version = obj.get("kind") or kind, obj.get("apiVersion")
+    known = isinstance(found, str) and found in STORED
+    if not known or version != API_VERSIONS.get(found, "v1"):
+        raise DecodeError(_unregistered(found, version))
+    if kind and found != kind:
+        raise DecodeError(
+            f"converting ({version.rpartition('/')[2]}.{found}) to (core.{kind}): "
+            "unknown conversion"
+        )
+    if not data.startswith(MAGIC):
+        try:
+            obj = as_stored({**obj, "kind": found})[1]
+        except EncodeError as error:
+            raise DecodeError(f"unable to decode the stored value: {error.message}") from None
+    obj.setdefault("metadata", {})
+    return obj
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
     try:
         stored = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -87,9 +130,11 @@ def _decode(data: bytes, messages: Mapping[str, Message]) -> dict[str, Any]:
         kind, api_version = type_meta.get("kind", ""), type_meta.get("apiVersion", "")
         of = messages.get(kind)
         if of is None:
-            raise DecodeError(
-                f'no kind "{kind}" is registered for version "{api_version}" in scheme'
-            )
+            raise DecodeError(_unregistered(kind, api_version))
         return {"kind": kind, "apiVersion": api_version, **of.decode(unknown.get("raw", b""))}
     except _MISFIT as error:
         raise DecodeError(f"unable to decode the message: {error}") from None
+
+
+def _unregistered(kind: Any, api_version: Any) -> str:
+    return f'no kind "{kind}" is registered for version "{api_version}" in scheme'

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from apiserver_shim.storage import rbac_kinds, review_kinds
+from apiserver_shim.storage.fields_v1 import fields_v1
 from apiserver_shim.storage.times import micro_time, time
 from apiserver_shim.storage.wire import (
     Field,
@@ -14,7 +15,6 @@ from apiserver_shim.storage.wire import (
     message,
     messages,
     octets,
-    raw_json,
     text,
     texts,
 )
@@ -33,7 +33,7 @@ _MANAGED_FIELDS = Message(
     text(3, "apiVersion"),
     time(4, "time", optional=True),
     text(6, "fieldsType"),
-    raw_json(7, "fieldsV1"),
+    fields_v1(7, "fieldsV1"),
     text(8, "subresource"),
 )
 
@@ -87,7 +87,7 @@ _NAMESPACE_CONDITION = Message(
 )
 
 
-_EVENT_SERIES = Message(integer(1, "count"), micro_time(2, "lastObservedTime"))
+_EVENT_SERIES = Message(integer(1, "count", bits=32), micro_time(2, "lastObservedTime"))
 
 
 def _objects(meta: Message) -> dict[str, Message]:
@@ -100,7 +100,7 @@ def _objects(meta: Message) -> dict[str, Message]:
             message(5, "source", Message(text(1, "component"), text(2, "host"))),
             time(6, "firstTimestamp"),
             time(7, "lastTimestamp"),
-            integer(8, "count"),
+            integer(8, "count", bits=32),
             text(9, "type"),
             micro_time(10, "eventTime"),
             message(11, "series", _EVENT_SERIES, optional=True),
@@ -160,12 +160,12 @@ _STATUS = Message(
             text(2, "group"),
             text(3, "kind"),
             messages(4, "causes", Message(text(1, "reason"), text(2, "message"), text(3, "field"))),
-            integer(5, "retryAfterSeconds"),
+            integer(5, "retryAfterSeconds", bits=32),
             text(6, "uid"),
         ),
         optional=True,
     ),
-    integer(6, "code"),
+    integer(6, "code", bits=32),
 )
 _DELETE_OPTIONS = Message(
     integer(1, "gracePeriodSeconds", optional=True),
@@ -222,5 +222,7 @@ def _bodies() -> dict[str, Message]:
 API_VERSIONS: Mapping[str, str] = dict.fromkeys(rbac_kinds.KINDS, rbac_kinds.API_VERSION)
 # What etcd keeps: resourceVersion and selfLink are always blank there.
 STORED: Mapping[str, Message] = _objects(_STORED_META)
+# Which kind is kept under which resource's keys.
+KINDS: Mapping[str, str] = {f"{kind.lower()}s": kind for kind in STORED}
 # What travels in requests and responses.
 BODIES: Mapping[str, Message] = _bodies()

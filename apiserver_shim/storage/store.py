@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from apiserver_shim.encryption.transformer import Transformer, TransformerSet
+from apiserver_shim.encryption.transformer import TransformerSet
 from apiserver_shim.errors import (
     AlreadyExistsError,
     CorruptWatchError,
@@ -22,6 +22,7 @@ from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.storage import codec, corruption
 from apiserver_shim.storage.etcd import EtcdClient, prefix_end
 from apiserver_shim.storage.etcd_pb2 import Event, KeyValue
+from apiserver_shim.storage.kinds import KINDS
 from apiserver_shim.storage.leases import Leases
 from apiserver_shim.storage.opening import open_all, open_most
 from apiserver_shim.storage.shared_events import SharedEvents
@@ -112,7 +113,7 @@ class Store:
         if read.kv is None:
             raise NotFoundError(key)
         try:
-            return await _open(read.kv, self._transformers.for_resource(key.resource))
+            return await self._open(key.resource, read.kv)
         except (TransformError, DecodeError) as error:
             if not self._tells_corrupt:
                 raise
@@ -123,38 +124,44 @@ class Store:
         if obj["metadata"].get("resourceVersion"):
             raise StorageError("resourceVersion should not be set on objects to be created")
         etcd_key = key.path(self._prefix).encode()
+        raw, stored = codec.as_stored(obj)
         transformer = self._transformers.for_resource(key.resource)
-        value = await transformer.to_storage(codec.encode(obj), etcd_key)
+        value = await transformer.to_storage(raw, etcd_key)
         lease = await self._leases.for_resource(key.resource)
         written = await self._etcd.create(etcd_key, value, lease=lease)
         if not written.succeeded:
             raise AlreadyExistsError(key)
-        return _at_revision(obj, written.revision)
+        return _at_revision(stored, written.revision)
 
     async def replace(self, key: Key, obj: Object, *, current: StoredObject) -> Object:
         """Store ``obj`` over ``current``; raises StaleWriteError when that is not the newest.
 
         Equal bytes that are not stale are not written: same resourceVersion.
         """
-        raw = codec.encode(obj)
+        raw, stored = codec.as_stored(obj)
         if raw == current.raw and not current.stale:
-            return _at_revision(obj, current.revision)
+            return _at_revision(stored, current.revision)
         etcd_key = key.path(self._prefix).encode()
         transformer = self._transformers.for_resource(key.resource)
         value = await transformer.to_storage(raw, etcd_key)
         lease = await self._leases.for_resource(key.resource)
         written = await self._etcd.update(etcd_key, value, revision=current.revision, lease=lease)
         if not written.succeeded:
-            raise StaleWriteError(key, await self._latest(written.kv, transformer))
-        return _at_revision(obj, written.revision)
+            raise StaleWriteError(key, await self._latest(key.resource, written.kv))
+        return _at_revision(stored, written.revision)
+
+    def rehearse(self, obj: Object) -> Object:
+        """Return ``obj`` as a write of it would, with its own resourceVersion; writes nothing."""
+        _, stored = codec.as_stored(obj)
+        version = obj["metadata"].get("resourceVersion")
+        return _at_revision(stored, int(version)) if version else stored
 
     async def delete(self, key: Key, *, current: StoredObject) -> int:
         """Remove ``current``; returns the delete's revision; raises StaleWriteError."""
         etcd_key = key.path(self._prefix).encode()
         deleted = await self._etcd.delete(etcd_key, revision=current.revision)
         if not deleted.succeeded:
-            transformer = self._transformers.for_resource(key.resource)
-            raise StaleWriteError(key, await self._latest(deleted.kv, transformer))
+            raise StaleWriteError(key, await self._latest(key.resource, deleted.kv))
         return deleted.revision
 
     async def delete_unreadable(self, key: Key) -> int:
@@ -166,7 +173,7 @@ class Store:
         kv = (await self._etcd.get(etcd_key)).kv
         while kv is not None:
             try:
-                await _open(kv, self._transformers.for_resource(key.resource))
+                await self._open(key.resource, kv)
             except (TransformError, DecodeError):
                 deleted = await self._etcd.delete(etcd_key, revision=kv.mod_revision)
                 if deleted.succeeded:
@@ -231,18 +238,15 @@ class Store:
                     if only is not None and event.kv.key != only:
                         yield WatchEvent("BOOKMARK", None, None, event.kv.mod_revision)
                         continue
-                    transformer = self._transformers.for_resource(resource)
                     try:
-                        yield await self._watch_event(event, transformer, previous=previous)
+                        yield await self._watch_event(resource, event, previous=previous)
                     except (TransformError, DecodeError) as error:
                         if not self._tells_corrupt or event.type != Event.DELETE:
                             raise
                         revision = event.kv.mod_revision
                         raise corruption.unreadable_delete(resource, error, revision) from None
 
-    async def _watch_event(
-        self, event: Event, transformer: Transformer, *, previous: bool
-    ) -> WatchEvent:
+    async def _watch_event(self, resource: str, event: Event, *, previous: bool) -> WatchEvent:
         kv = event.kv
         revision = kv.mod_revision
         if event.type == Event.DELETE:
@@ -252,20 +256,21 @@ class Store:
                     f"etcd event received with PrevKv=nil (key={key!r}, "
                     f"modRevision={revision}, type=DELETE)"
                 )
-            prev = await self._open_shared(revision, event.prev_kv, transformer)
+            prev = await self._open_shared(resource, revision, event.prev_kv)
             return WatchEvent("DELETED", _at_revision(prev, revision), prev, revision)
-        obj = await self._open_shared(revision, kv, transformer)
+        obj = await self._open_shared(resource, revision, kv)
         if kv.create_revision == revision:
             return WatchEvent("ADDED", obj, None, revision)
         prev_obj = None
         if previous and event.HasField("prev_kv"):
-            prev_obj = await self._open_shared(revision, event.prev_kv, transformer)
+            prev_obj = await self._open_shared(resource, revision, event.prev_kv)
         return WatchEvent("MODIFIED", obj, prev_obj, revision)
 
-    async def _open_shared(self, revision: int, kv: KeyValue, transformer: Transformer) -> Object:
+    async def _open_shared(self, resource: str, revision: int, kv: KeyValue) -> Object:
+        transformer = self._transformers.for_resource(resource)
         found = self._events.find(revision, kv, transformer)
         if found is None:
-            found = (await _open(kv, transformer)).obj
+            found = (await self._open(resource, kv)).obj
             self._events.keep(revision, kv, transformer, found)
         return found
 
@@ -273,7 +278,10 @@ class Store:
         transformer = self._transformers.for_resource(resource)
         if not self._tells_corrupt:
             opened = await open_all(kvs, transformer)
-            return [_stored(kv, raw, stale) for kv, (raw, stale) in zip(kvs, opened, strict=True)]
+            return [
+                self._stored(resource, kv, raw, stale)
+                for kv, (raw, stale) in zip(kvs, opened, strict=True)
+            ]
         most = corruption.MOST_FAILURES
         opened, unopened = await open_most(kvs, transformer, tolerate=most)
         failures: dict[int, ShimError] = dict(unopened)
@@ -282,7 +290,7 @@ class Store:
             if index in failures or len(failures) > most:
                 continue
             try:
-                items.append(_stored(kv, raw, stale))
+                items.append(self._stored(resource, kv, raw, stale))
             except DecodeError as error:
                 failures[index] = error
         if failures:
@@ -297,8 +305,24 @@ class Store:
             raise StorageError(f'invalid key: "{namespace}"')
         return f"{self._prefix}/{resource}/{namespace}/".encode()
 
-    async def _latest(self, kv: KeyValue | None, transformer: Transformer) -> StoredObject | None:
-        return None if kv is None else await _open(kv, transformer)
+    async def _latest(self, resource: str, kv: KeyValue | None) -> StoredObject | None:
+        return None if kv is None else await self._open(resource, kv)
+
+    async def _open(self, resource: str, kv: KeyValue) -> StoredObject:
+        transformer = self._transformers.for_resource(resource)
+        raw, stale = await transformer.from_storage(kv.value, kv.key)
+        return self._stored(resource, kv, raw, stale)
+
+    def _stored(self, resource: str, kv: KeyValue, raw: bytes, stale: bool) -> StoredObject:
+        obj = codec.decode(raw, KINDS[resource])
+        meta = obj["metadata"]
+        name, namespace = meta.get("name", ""), meta.get("namespace")
+        place = f"{namespace}/{name}" if namespace else name
+        if f"{self._prefix}/{resource}/{place}".encode() != kv.key:
+            # whoever believes its name would read, change and delete another object
+            raise DecodeError(f'the object under this key is "{place}"')
+        meta["resourceVersion"] = str(kv.mod_revision)
+        return StoredObject(obj, kv.mod_revision, kv.create_revision, stale, raw)
 
 
 def _refuse_beyond_int64(revision: int) -> None:
@@ -312,14 +336,3 @@ def _is_segment(name: str) -> bool:
 
 def _at_revision(obj: Object, revision: int) -> Object:
     return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
-
-
-def _stored(kv: KeyValue, raw: bytes, stale: bool) -> StoredObject:
-    obj = codec.decode(raw)
-    obj["metadata"]["resourceVersion"] = str(kv.mod_revision)
-    return StoredObject(obj, kv.mod_revision, kv.create_revision, stale, raw)
-
-
-async def _open(kv: KeyValue, transformer: Transformer) -> StoredObject:
-    raw, stale = await transformer.from_storage(kv.value, kv.key)
-    return _stored(kv, raw, stale)

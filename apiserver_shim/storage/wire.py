@@ -6,10 +6,8 @@ closures, built once a table: one writes a JSON value, one reads a decoded paylo
 """
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import orjson
 
 Write = Callable[[list[bytes], Any], None]
 Read = Callable[[dict[str, Any], Any], None]
@@ -142,19 +140,24 @@ def blank(number: int, name: str) -> Field:
     return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
-def integer(number: int, name: str, *, optional: bool = False) -> Field:
-    """An int32 or int64, written even when zero unless ``optional``."""
+def integer(number: int, name: str, *, optional: bool = False, bits: int = 64) -> Field:
+    """An int32 or int64 (``bits``), written even when zero unless ``optional``."""
     tag, zero = tag_of(number, _VARINT)
+    limit = 1 << bits - 1
 
     def write(out: list[bytes], value: Any) -> None:
         if value:
-            out.append(tag + varint(int(value)))
+            if type(value) is not int or not -limit <= value < limit:
+                raise ValueError(f"{name}: {value!r} is not an int{bits}")
+            out.append(tag + varint(value))
         elif not optional or value is not None:
             out.append(zero)
 
     def read(obj: dict[str, Any], value: int) -> None:
+        # what does not fit loses its upper bits, as upstream's decoder has it
+        value = (value + limit) % (limit << 1) - limit
         if value or optional:
-            obj[name] = value - (1 << 64) if value >> 63 else value
+            obj[name] = value
 
     return Field(number << 3 | _VARINT, name, write, read)
 
@@ -164,8 +167,10 @@ def boolean(number: int, name: str, *, optional: bool = True) -> Field:
     tag, false = tag_of(number, _VARINT)
 
     def write(out: list[bytes], value: Any) -> None:
-        if value:
+        if value is True:
             out.append(tag + b"\x01")
+        elif value:
+            raise ValueError(f"{name}: {value!r} is not a bool")
         elif not optional or value is not None:
             out.append(false)
 
@@ -198,7 +203,7 @@ def messages(number: int, name: str, of: Message) -> Field:
     tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
-        out.extend(delimited(tag, of.encode(item)) for item in value or ())
+        out.extend(delimited(tag, of.encode(item)) for item in _listed(name, value))
 
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj.setdefault(name, []).append(of.decode(value))
@@ -211,7 +216,7 @@ def texts(number: int, name: str) -> Field:
     tag, _ = tag_of(number, LENGTH_DELIMITED)
 
     def write(out: list[bytes], value: Any) -> None:
-        out.extend(delimited(tag, item.encode()) for item in value or ())
+        out.extend(delimited(tag, item.encode()) for item in _listed(name, value))
 
     def read(obj: dict[str, Any], value: bytes) -> None:
         obj.setdefault(name, []).append(value.decode())
@@ -280,19 +285,12 @@ def payload(number: int, name: str) -> Field:
     return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
 
 
-def raw_json(number: int, name: str) -> Field:
-    """A message whose field 1 holds JSON text (metav1.FieldsV1)."""
-    tag, _ = tag_of(number, LENGTH_DELIMITED)
-
-    def write(out: list[bytes], value: Any) -> None:
-        if value is not None:
-            out.append(delimited(tag, delimited(b"\x0a", orjson.dumps(value))))
-
-    def read(obj: dict[str, Any], value: bytes) -> None:
-        raw = _RAW.decode(value).get("raw")
-        obj[name] = orjson.loads(raw) if raw else {}
-
-    return Field(number << 3 | LENGTH_DELIMITED, name, write, read)
+def _listed(name: str, value: Any) -> Sequence[Any]:
+    if not value:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name}: not a list")
+    return value
 
 
 def tag_of(number: int, wire_type: int) -> tuple[bytes, bytes]:
@@ -310,5 +308,4 @@ def _from_base64(value: str) -> bytes:
         return binascii.a2b_base64(lines, strict_mode=True)
 
 
-_RAW = Message(payload(1, "raw"))
 _ITEMS = Message(texts(1, "items"))
