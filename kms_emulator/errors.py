@@ -99,6 +99,15 @@ class InvalidParameterError(ApiError):
         super().__init__(message=f"The specified parameter {name} is not valid.")
 
 
+class MalformedKeyPolicyError(ApiError):
+    """`fault` says where, such as Statement[0].Effect, and why."""
+
+    code = InvalidParameterError.code
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(message=f"The specified parameter Policy is not valid: {fault}.")
+
+
 class NotBuiltError(ApiError):
     """This emulator knows the feature and does not have it; never what the real service says."""
 

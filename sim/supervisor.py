@@ -70,8 +70,7 @@ def guarded(command: Sequence[str]) -> list[str]:
 
 def python_role(*arguments: str) -> list[str]:
     """The command of `acksim …` in a process of its own, by this very interpreter."""
-    # -P: the folder that the user stands in may hold a module of any name.
-    return [sys.executable, "-P", "-m", "sim", *arguments]
+    return [sys.executable, "-m", "sim", *arguments]
 
 
 class Supervisor:
@@ -133,8 +132,7 @@ class Supervisor:
         child.starts.append(moment)
         read_end, write_end = os.pipe()
         try:
-            log = os.open(child.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            with os.fdopen(log, "ab"):
+            with child.log.open("ab") as log:
                 child.process = subprocess.Popen(
                     child.command,
                     stdin=read_end,
@@ -144,7 +142,6 @@ class Supervisor:
                     env=self._environment,
                     # Ctrl-C goes to us alone: we choose the order in which things stop.
                     start_new_session=True,
-                    umask=0o077,
                 )
         finally:
             os.close(read_end)

@@ -1,146 +1,180 @@
-"""Policy documents: JSON of an exact shape, checked when it is handed in.
+"""RAM's own documents, what a permission policy may say and what a trust policy may.
 
-From RAM's "Policy structure and syntax". What a document does not say in so many words, it must
-not come to mean later: an unknown element or operator is refused, for a Deny that is not
-understood would let everything through.
+From RAM's "Policy structure and syntax". How documents are read, and what becomes of those that
+are not understood, is common to all policies: `kms_emulator.policy_documents`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeVar
 
-import orjson
-
-from kms_emulator.conditions import OPERATORS
+from kms_emulator.policy_documents import (
+    Conditions,
+    Document,
+    Fault,
+    Form,
+    Grammar,
+    Patterns,
+    Reader,
+    check_members,
+)
 from sim.account.ram.errors import MalformedPolicyError, TooLongError
 
-Document = Mapping[str, Any]
+StatementT = TypeVar("StatementT")
 
 POLICY_LIMIT = 6144
 TRUST_LIMIT = 2048
-_ACTION = re.compile(r"\*|[A-Za-z0-9*?_-]+:[A-Za-z0-9*?_/.-]+")
-_RESOURCE = re.compile(r"\*|acs:[^:\s]+:[^:\s]*:[^:\s]*:[^\s]+")
-_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-_RAM_PRINCIPAL = re.compile(r"acs:ram::\d{16}:(root|\*|(user|role)/[^\s*?]+)")
-_FEDERATED = re.compile(r"acs:ram::\d{16}:(saml|oidc)-provider/[^\s*?]+")
+
+_RAM = "acs:ram:"
+_ACTION = Form(re.compile(r"\*|[A-Za-z0-9*?_-]+:[A-Za-z0-9*?_/.-]+"), "is no <product>:<operation>")
+_RESOURCE = Form(re.compile(r"\*|acs:[^:\s]+:[^:\s]*:[^:\s]*:[^\s]+"), "is no * and no ARN")
 _PRINCIPALS: Final[Mapping[str, re.Pattern[str]]] = {
-    "RAM": _RAM_PRINCIPAL,
-    "Service": _SERVICE,
-    "Federated": _FEDERATED,
+    "RAM": re.compile(r"acs:ram::[0-9]{16}:(root|\*|(user|role)/[^\s*?]+)"),
+    "Service": re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+"),
+    "Federated": re.compile(r"acs:ram::[0-9]{16}:(saml|oidc)-provider/[^\s*?]+"),
 }
-_TRUST_ACTION = re.compile(r"sts:(AssumeRole|SetSourceIdentity|TagSession|\*)", re.IGNORECASE)
+_TRUST_ACTION = Form(
+    re.compile(r"sts:(AssumeRole|SetSourceIdentity|TagSession|\*)", re.IGNORECASE),
+    "is no action of a trust",
+)
+_ASSUMING: Final = frozenset({"sts:assumerole", "sts:*"})
 
 
-def policy_document(text: str) -> Document:
+@dataclass(frozen=True, slots=True)
+class PermissionStatement:
+    """Ready to be asked. A part that is None matches everything, as it may in a Deny.
+
+    `names` are the resources in lower case: names in RAM's own ARNs ignore case, as actions do.
+    """
+
+    actions: Patterns | None
+    but_actions: bool
+    resources: Patterns | None
+    names: Patterns | None
+    but_resources: bool
+    conditions: Conditions
+
+    def applies(self, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """`action` in lower case."""
+        if self.actions is not None and self.actions.match(action) == self.but_actions:
+            return False
+        if resource.startswith(_RAM):
+            named = self.names is None or self.names.match(resource.lower()) != self.but_resources
+        else:
+            named = self.resources is None or self.resources.match(resource) != self.but_resources
+        return named and self.conditions.hold(context)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStatement:
+    """Whether it is about taking on the role, and whom it names, by kind and in lower case."""
+
+    assuming: bool
+    principals: Mapping[str, frozenset[str]] | None
+    conditions: Conditions
+
+    def applies(self, kind: str, names: set[str], context: Mapping[str, str]) -> bool:
+        """`kind` such as RAM or Service."""
+        if not self.assuming:
+            return False
+        if self.principals is not None and names.isdisjoint(self.principals.get(kind, ())):
+            return False
+        return self.conditions.hold(context)
+
+
+def policy_document(text: str) -> Document[PermissionStatement]:
     """What a permission policy says. Raises MalformedPolicyError or TooLongError."""
     if len(text) > POLICY_LIMIT:
         raise TooLongError("PolicyDocument")
-    return _document(text, _check_permission)
+    return _without_faults(_PERMISSION.document(text))
 
 
-def trust_document(text: str) -> Document:
+def trust_document(text: str) -> Document[TrustStatement]:
     """Whom a role trusts. Raises MalformedPolicyError or TooLongError."""
     if len(text) > TRUST_LIMIT:
         raise TooLongError("AssumeRolePolicyDocument")
-    return _document(text, _check_trust)
+    return _without_faults(_TRUST.document(text))
 
 
-def listed(value: Any) -> list[str]:
-    """One string and a list with one string mean the same."""
-    return [value] if isinstance(value, str) else list(value)
+@lru_cache(maxsize=1024)
+def stored_policy(text: str) -> Document[PermissionStatement]:
+    """One that was set before, perhaps by a version that understood less."""
+    return _PERMISSION.stored(text)
 
 
-def _document(text: str, check: Callable[[Mapping[str, Any], str], None]) -> Document:
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise MalformedPolicyError("", f"not JSON ({error})") from None
-    _object(document, "", required={"Version", "Statement"}, known={"Version", "Statement"})
-    if document["Version"] != "1":
-        raise MalformedPolicyError("Version", 'only "1" is known')
-    statements = document["Statement"]
-    if not isinstance(statements, list) or not statements:
-        raise MalformedPolicyError("Statement", "has to be a list of at least one statement")
-    for number, statement in enumerate(statements):
-        check(statement, f"Statement[{number}]")
-    known: Document = document
-    return known
+@lru_cache(maxsize=256)
+def stored_trust(text: str) -> Document[TrustStatement]:
+    """Likewise."""
+    return _TRUST.stored(text)
 
 
-def _check_permission(statement: Any, place: str) -> None:
-    known = {"Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
-    _object(statement, place, required={"Effect"}, known=known)
-    _check_effect(statement, place)
-    action = _one_of(statement, place, "Action", "NotAction")
-    _check_texts(statement[action], f"{place}.{action}", _ACTION, "is no <product>:<operation>")
-    resource = _one_of(statement, place, "Resource", "NotResource")
-    _check_texts(statement[resource], f"{place}.{resource}", _RESOURCE, "is no * and no ARN")
-    _check_condition(statement, place)
+def _without_faults(document: Document[StatementT]) -> Document[StatementT]:
+    if document.faults:
+        fault: Fault = document.faults[0]
+        raise MalformedPolicyError(fault.place, fault.reason)
+    return document
 
 
-def _check_trust(statement: Any, place: str) -> None:
-    required = {"Effect", "Action", "Principal"}
-    _object(statement, place, required=required, known={*required, "Condition"})
-    _check_effect(statement, place)
-    _check_texts(statement["Action"], f"{place}.Action", _TRUST_ACTION, "is no action of a trust")
-    principal, inside = statement["Principal"], f"{place}.Principal"
-    _object(principal, inside, required=set(), known=set(_PRINCIPALS))
+def _read_permission(reader: Reader) -> PermissionStatement:
+    action = _one_of(reader, "Action", "NotAction")
+    resource = _one_of(reader, "Resource", "NotResource")
+    actions = reader.texts(action, _ACTION) if action else None
+    resources = reader.texts(resource, _RESOURCE) if resource else None
+    return PermissionStatement(
+        None if actions is None else Patterns(map(str.lower, actions)),
+        action == "NotAction",
+        None if resources is None else Patterns(resources),
+        None if resources is None else Patterns(map(str.lower, resources)),
+        resource == "NotResource",
+        reader.conditions(),
+    )
+
+
+def _one_of(reader: Reader, name: str, opposite: str) -> str | None:
+    if (name in reader.members) == (opposite in reader.members):
+        reader.fault(f"{reader.place}.{name}", f"needs either this or {opposite}")
+        return None
+    return name if name in reader.members else opposite
+
+
+def _read_trust(reader: Reader) -> TrustStatement:
+    actions = reader.texts("Action", _TRUST_ACTION)
+    assuming = actions is None or not _ASSUMING.isdisjoint(map(str.lower, actions))
+    return TrustStatement(assuming, _principals(reader), reader.conditions())
+
+
+def _principals(reader: Reader) -> Mapping[str, frozenset[str]] | None:
+    principal, place = reader.members.get("Principal"), f"{reader.place}.Principal"
+    if not isinstance(principal, dict):
+        reader.fault(place, "has to be an object, once")
+        return None
+    before = len(reader.faults)
+    check_members(principal, place, reader.faults, optional=frozenset(_PRINCIPALS))
     if not principal:
-        raise MalformedPolicyError(inside, "names nobody")
-    for kind, named in principal.items():
-        _check_texts(named, f"{inside}.{kind}", _PRINCIPALS[kind], "is no such principal")
-    _check_condition(statement, place)
+        reader.fault(place, "names nobody")
+    named = {
+        kind: reader.texts_of(
+            principal[kind], f"{place}.{kind}", Form(form, "is no such principal")
+        )
+        for kind, form in _PRINCIPALS.items()
+        if kind in principal
+    }
+    if len(reader.faults) > before:
+        return None
+    return {kind: frozenset(map(str.lower, texts or ())) for kind, texts in named.items()}
 
 
-def _object(value: Any, place: str, *, required: set[str], known: set[str]) -> None:
-    if not isinstance(value, dict):
-        raise MalformedPolicyError(place, "has to be an object")
-    for name in value:
-        if name not in known:
-            raise MalformedPolicyError(_inside(place, name), "is not known here")
-    for name in sorted(required - value.keys()):
-        raise MalformedPolicyError(_inside(place, name), "is missing")
-
-
-def _inside(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
-
-
-def _check_effect(statement: Mapping[str, Any], place: str) -> None:
-    effect = statement["Effect"]
-    if not isinstance(effect, str) or effect not in {"Allow", "Deny"}:
-        raise MalformedPolicyError(f"{place}.Effect", "has to be Allow or Deny")
-
-
-def _one_of(statement: Mapping[str, Any], place: str, name: str, opposite: str) -> str:
-    if (name in statement) == (opposite in statement):
-        raise MalformedPolicyError(_inside(place, name), f"needs either this or {opposite}")
-    return name if name in statement else opposite
-
-
-def _check_texts(value: Any, place: str, form: re.Pattern[str], complaint: str) -> None:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts:
-        raise MalformedPolicyError(place, "has to be a string or a list of strings")
-    for number, text in enumerate(texts):
-        at = place if isinstance(value, str) else f"{place}[{number}]"
-        if not isinstance(text, str):
-            raise MalformedPolicyError(at, "has to be a string")
-        if not form.fullmatch(text):
-            raise MalformedPolicyError(at, f"{text[:128]!r} {complaint}")
-
-
-def _check_condition(statement: Mapping[str, Any], place: str) -> None:
-    block, inside = statement.get("Condition", {}), f"{place}.Condition"
-    _object(block, inside, required=set(), known=set(OPERATORS))
-    for operator, keys in block.items():
-        if not isinstance(keys, dict) or not keys:
-            raise MalformedPolicyError(f"{inside}.{operator}", "has to name condition keys")
-        for key, values in keys.items():
-            _check_values(values, f"{inside}.{operator}.{key}")
-
-
-def _check_values(value: Any, place: str) -> None:
-    values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(item, str | bool | int | float) for item in values):
-        raise MalformedPolicyError(place, "has to be a string, number or boolean, or a list")
+_PERMISSION = Grammar(
+    "permission policy",
+    required=frozenset({"Effect"}),
+    optional=frozenset({"Action", "NotAction", "Resource", "NotResource", "Condition"}),
+    read=_read_permission,
+)
+_TRUST = Grammar(
+    "trust policy",
+    required=frozenset({"Effect", "Action", "Principal"}),
+    optional=frozenset({"Condition"}),
+    read=_read_trust,
+)

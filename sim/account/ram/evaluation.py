@@ -4,21 +4,12 @@ From RAM's "How RAM evaluates policies": nothing is allowed by default, an Allow
 allows, and a Deny that matches wins over every Allow, whatever their order.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import translate
-from functools import lru_cache
-from typing import Any, Literal
 
-import orjson
-
-from kms_emulator.conditions import holds
+from kms_emulator.policy_documents import Effect
 from kms_emulator.ports import Decision
-from sim.account.ram.documents import listed
-
-Effect = Literal["Allow", "Deny"]
-_RAM = "acs:ram:"
+from sim.account.ram.documents import PermissionStatement, stored_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,57 +42,6 @@ class Verdict:
         return str(self.match) if self.match else f"no statement allows it ({self.policy_type})"
 
 
-class Patterns:
-    """Texts with `*` (any run of characters) and `?` (one character), matched as a whole."""
-
-    __slots__ = ("_everything", "_plain", "_wild")
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        patterns = tuple(patterns)
-        self._everything = "*" in patterns
-        self._plain = frozenset(patterns)
-        wild = "|".join(_expression(text) for text in patterns if "*" in text or "?" in text)
-        self._wild = re.compile(wild) if wild else None
-
-    def match(self, text: str) -> bool:
-        if self._everything or text in self._plain:
-            return True
-        return self._wild is not None and self._wild.match(text) is not None
-
-
-def _expression(pattern: str) -> str:
-    """Without backtracking over its stars, so that no document can make matching slow."""
-    return translate(pattern.replace("[", "[[]"))
-
-
-class Statement:
-    """One statement, ready to be asked. Actions and the names in RAM's ARNs ignore case."""
-
-    __slots__ = ("_actions", "_but_actions", "_but_resources", "_condition", "_names", "_resources")
-
-    def __init__(self, parts: Mapping[str, Any]) -> None:
-        self._but_actions = "NotAction" in parts
-        self._but_resources = "NotResource" in parts
-        actions = listed(parts["NotAction" if self._but_actions else "Action"])
-        resources = listed(parts["NotResource" if self._but_resources else "Resource"])
-        self._actions = Patterns(map(str.lower, actions))
-        self._resources = Patterns(resources)
-        self._names = Patterns(map(str.lower, resources))
-        self._condition = parts.get("Condition") or None
-
-    def applies(self, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """`action` in lower case."""
-        if self._actions.match(action) == self._but_actions:
-            return False
-        if resource.startswith(_RAM):
-            named = self._names.match(resource.lower())
-        else:
-            named = self._resources.match(resource)
-        if named == self._but_resources:
-            return False
-        return self._condition is None or holds(self._condition, context)
-
-
 @dataclass(frozen=True, slots=True)
 class NamedDocument:
     """A policy document and whom it comes from; `attached_to` as in Match."""
@@ -119,22 +59,22 @@ class PolicySet:
     __slots__ = ("_allows", "_denies")
 
     def __init__(self, policies: Iterable[NamedDocument]) -> None:
-        self._denies: list[tuple[Statement, Verdict]] = []
-        self._allows: list[tuple[Statement, Verdict]] = []
+        self._denies: list[tuple[PermissionStatement, Verdict]] = []
+        self._allows: list[tuple[PermissionStatement, Verdict]] = []
         for policy in policies:
-            for number, (effect, statement) in enumerate(_compiled(policy.document)):
+            for one in stored_policy(policy.document).statements:
                 match = Match(
                     policy.policy_type,
                     policy.name,
                     policy.version,
-                    number,
-                    effect,
+                    one.number,
+                    one.effect,
                     policy.attached_to,
                 )
-                if effect == "Deny":
-                    self._denies.append((statement, Verdict(Decision.EXPLICIT_DENY, match)))
+                if one.effect == "Deny":
+                    self._denies.append((one.statement, Verdict(Decision.EXPLICIT_DENY, match)))
                 else:
-                    self._allows.append((statement, Verdict(Decision.ALLOW, match)))
+                    self._allows.append((one.statement, Verdict(Decision.ALLOW, match)))
 
     def decide(self, action: str, resource: str, context: Mapping[str, str]) -> Verdict:
         """The first Deny that applies, else the first Allow."""
@@ -169,10 +109,3 @@ class Rights:
         if own.decision is Decision.ALLOW and limit.decision is not Decision.ALLOW:
             return _NOT_IN_SESSION
         return own
-
-
-@lru_cache(maxsize=1024)
-def _compiled(document: str) -> tuple[tuple[Effect, Statement], ...]:
-    """Sessions of one role share what its policies were compiled to."""
-    parsed = orjson.loads(document)
-    return tuple((parts["Effect"], Statement(parts)) for parts in parsed["Statement"])

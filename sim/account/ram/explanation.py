@@ -80,6 +80,14 @@ def _statement(verdict: Verdict, held: list[NamedDocument]) -> Mapping[str, Any]
             match.policy_name,
             match.attached_to,
         ):
-            statement: Mapping[str, Any] = orjson.loads(one.document)["Statement"][match.statement]
-            return statement
+            return _as_written(one.document, match.statement)
     return None
+
+
+def _as_written(document: str, number: int) -> Mapping[str, Any] | None:
+    """None for a stored document that denies because it cannot be read."""
+    try:
+        statement = orjson.loads(document)["Statement"][number]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return statement if isinstance(statement, dict) else None

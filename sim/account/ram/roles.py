@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from kms_emulator.conditions import holds
-from sim.account.ram.documents import listed, trust_document
+from sim.account.ram.documents import stored_trust, trust_document
 from sim.account.ram.entities import Entities, Entity, Kind, entity_fields
 from sim.account.ram.errors import RoleNotExistError
 from sim.account.ram.held_policies import Holder, attach
@@ -52,16 +51,11 @@ class Role(Entity):
 
     def _trusts(self, kind: str, named: set[str], context: Mapping[str, str]) -> bool:
         effects = {
-            statement["Effect"]
-            for statement in orjson.loads(self.trust_policy)["Statement"]
-            if any(action.lower() in _ASSUMING for action in listed(statement["Action"]))
-            and any(name.lower() in named for name in listed(statement["Principal"].get(kind, [])))
-            and holds(statement.get("Condition", {}), context)
+            one.effect
+            for one in stored_trust(self.trust_policy).statements
+            if one.statement.applies(kind, named, context)
         }
         return effects == {"Allow"}
-
-
-_ASSUMING = frozenset({"sts:assumerole", "sts:*"})
 
 
 def role_arn(account_id: str, name: str) -> str:

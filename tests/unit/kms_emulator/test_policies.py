@@ -10,13 +10,11 @@ from itertools import product
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from kms_emulator.conditions import holds
-from kms_emulator.errors import NoPermissionError
+from kms_emulator.errors import MalformedKeyPolicyError, NoPermissionError
 from kms_emulator.gateway.authorization import Permissions
 from kms_emulator.gateway.product import Call, Resource
-from kms_emulator.policies import KeyPolicy, default_document
+from kms_emulator.policies import key_policy_of
 from kms_emulator.ports import ROOT_CALLER, Caller, Decision
 from kms_emulator.schemas.policies import SetKeyPolicyRequest
 
@@ -48,7 +46,8 @@ def decide(
     action: str = "kms:Encrypt",
     context: Mapping[str, str] | None = None,
 ) -> Decision:
-    policy = KeyPolicy(OWNER, {"Version": "1", "Statement": list(statements)})
+    policy = key_policy_of(OWNER, json.dumps({"Version": "1", "Statement": list(statements)}))
+    assert not policy.document.faults
     return policy.decide(caller, action, context=context or {})
 
 
@@ -65,12 +64,12 @@ def decide(
         (f"acs:ram::{OWNER}:root", ROOT_CALLER, ALLOW),
         (f"acs:ram::{OWNER}:root", USER, IMPLICIT),
         (f"acs:ram::{STRANGER}:*", OTHER, ALLOW),
-        ("*", USER, IMPLICIT),
     ],
 )
 def test_principals(principal: str, caller: Caller, expected: Decision) -> None:
     assert decide(statement(Principal={"RAM": principal}), caller=caller) is expected
-    assert decide(statement(Principal={"RAM": ["x", principal]}), caller=caller) is expected
+    both = ["acs:ram::1000000000000009:user/x", principal]
+    assert decide(statement(Principal={"RAM": both}), caller=caller) is expected
 
 
 @pytest.mark.parametrize(
@@ -82,8 +81,7 @@ def test_principals(principal: str, caller: Caller, expected: Decision) -> None:
         ("kms:*", ALLOW),
         ("*", ALLOW),
         ("kms:Encryp", IMPLICIT),
-        ("kms:[E]ncrypt", IMPLICIT),
-        ("ecs:*", IMPLICIT),
+        ("KMS:Decrypt", IMPLICIT),
     ],
 )
 def test_actions(pattern: str, expected: Decision) -> None:
@@ -105,55 +103,15 @@ def test_conditions_of_a_statement() -> None:
 
 
 def test_the_default_policy_lets_the_owners_account_in() -> None:
-    policy = KeyPolicy(OWNER, default_document(OWNER))
+    policy = key_policy_of(OWNER, "")
+    assert not policy.document.faults
     assert policy.decide(USER, "kms:Decrypt", context={}) is ALLOW
     assert policy.decide(OTHER, "kms:Decrypt", context={}) is IMPLICIT
 
 
 @pytest.mark.parametrize(
-    ("operator", "actual", "value", "expected"),
-    [
-        ("StringEquals", "a", "a", True),
-        ("StringEquals", "a", "A", False),
-        ("StringNotEquals", "a", "b", True),
-        ("StringEqualsIgnoreCase", "a", "A", True),
-        ("StringNotEqualsIgnoreCase", "a", "A", False),
-        ("StringLike", "abc", "a*c", True),
-        ("StringLike", "abc", "a?c", True),
-        ("StringLike", "b", "[abc]", False),
-        ("StringNotLike", "abc", "a*", False),
-        ("Bool", "true", True, True),
-        ("Bool", "true", "false", False),
-        ("IpAddress", "10.0.0.7", "10.0.0.0/24", True),
-        ("IpAddress", "10.0.1.7", ["10.0.0.0/24", "10.0.1.7"], True),
-        ("NotIpAddress", "10.0.0.7", "10.0.0.0/24", False),
-        ("IpAddress", "nowhere", "10.0.0.0/24", False),
-        ("NotIpAddress", "nowhere", "10.0.0.0/24", False),
-        ("NumericLessThan", "9", 10, True),
-        ("NumericGreaterThanEquals", "9", "10", False),
-        ("NumericNotEquals", "9", 9.0, False),
-        ("DateLessThan", "2026-05-01T12:00:00Z", "2026-05-01T20:00:01+08:00", True),
-        ("DateGreaterThan", "2026-05-01T12:00:00Z", "2026-05-01T12:00:00Z", False),
-        ("DateNotEquals", "never", "2026-05-01T12:00:00Z", False),
-        ("Unknown", "a", "a", False),
-    ],
-)
-def test_operators(operator: str, actual: str, value: object, expected: bool) -> None:
-    assert holds({operator: {"key": value}}, {"key": actual}) is expected
-
-
-def test_keys_and_operators_all_have_to_hold() -> None:
-    block = {"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}}
-    context = {"a": "1", "b": "2", "c": "true"}
-    assert holds(block, context)
-    for name in context:
-        assert not holds(block, {**context, name: "x"})
-
-
-@pytest.mark.parametrize(
     "document",
     [
-        "",
         "{",
         "[]",
         {"Version": "1"},
@@ -169,7 +127,7 @@ def test_keys_and_operators_all_have_to_hold() -> None:
 )
 def test_documents_that_cannot_be_obeyed_are_refused(document: Any) -> None:
     text = document if isinstance(document, str) else json.dumps(document)
-    with pytest.raises(ValidationError):
+    with pytest.raises(MalformedKeyPolicyError):
         SetKeyPolicyRequest.model_validate({"KeyId": "k", "Policy": text})
 
 

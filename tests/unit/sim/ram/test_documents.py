@@ -38,7 +38,7 @@ def with_statement(base: dict[str, Any], **parts: Any) -> str:
     ],
 )
 def test_good_documents(parts: dict[str, Any]) -> None:
-    assert policy_document(with_statement(GOOD, **parts))["Version"] == "1"
+    assert len(policy_document(with_statement(GOOD, **parts)).statements) == 1
 
 
 @pytest.mark.parametrize(
