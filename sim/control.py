@@ -1,7 +1,7 @@
 """The control API under `/_sim/`: what no cloud has, and a test needs.
 
-It listens on a port of its own, on loopback unless told otherwise, and answers no web page but
-its own (kms_emulator/allowed_hosts).
+It listens on a port of its own, asks for the token that lies in its world's folder, and answers
+no web page but its own (control_guard).
 """
 
 from dataclasses import asdict, dataclass
@@ -11,11 +11,10 @@ from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kms_emulator import keys
 from kms_emulator.allowed_hosts import AllowedHosts
 from kms_emulator.errors import ApiError
+from kms_emulator.keys import Scope
 from kms_emulator.operations.kms import Kms
 from kms_emulator.ports import ROOT_ACCOUNT_ID
 from sim import VERSION
@@ -34,6 +33,7 @@ from sim.ack.switching import EncryptionSwitch
 from sim.clock import Clock, ClockError, parse_duration
 from sim.control_bills import add_bills
 from sim.control_encryption import add_encryption
+from sim.control_guard import ControlGuard
 from sim.control_page import page
 from sim.control_ram import add_ram
 from sim.settings import DEFAULT_REGION, WorldSettings
@@ -115,6 +115,7 @@ class ClockMove(BaseModel):
 def create_control(  # noqa: PLR0913 - the composition root names each room once
     settings: WorldSettings,
     *,
+    token: str,
     clock: Clock,
     kms: Kms,
     closing: Closing,
@@ -131,7 +132,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     """The application of the control port."""
     app = FastAPI(title="acksim control API", version=VERSION, docs_url=None, redoc_url=None)
     hosts = AllowedHosts((*settings.hostnames, *settings.allowed_hosts))
-    app.add_middleware(_NoStrangers, hosts=hosts)
+    app.add_middleware(ControlGuard, hosts=hosts, token=token)
     app.exception_handler(ClusterError)(_cluster_error)
     app.exception_handler(ClockError)(_clock_error)
     app.exception_handler(ApiError)(_kms_error)
@@ -143,22 +144,6 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     add_bills(app, closing, balances, billing)
     add_ram(app, database, clock.now)
     return app
-
-
-class _NoStrangers:
-    """Answers who may not speak to this port."""
-
-    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
-        self._app = app
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._hosts.refusal(scope) if scope["type"] == "http" else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        body = {"code": refusal.code, "message": refusal.message}
-        await JSONResponse(body, status_code=refusal.status)(scope, receive, send)
 
 
 def _add_world(app: FastAPI, clock: Clock, closing: Closing, addresses: Addresses) -> None:
@@ -203,7 +188,7 @@ def _add_accounts(app: FastAPI, credentials: Credentials, balances: Balances) ->
 def _add_keys(app: FastAPI, kms: Kms) -> None:
     @app.post("/_sim/kms/rotate")
     async def rotate_key(body: KeyRotation) -> dict[str, str]:
-        key = await kms.rotation.rotate(keys.Scope(body.account_id, body.region), body.key_id)
+        key = await kms.rotation.rotate(Scope(body.account_id, body.region), body.key_id)
         return {"key_id": key.id, "primary_key_version": key.primary.id}
 
     @app.get("/_sim/kms/versions")
@@ -213,7 +198,7 @@ def _add_keys(app: FastAPI, kms: Kms) -> None:
         region: str = DEFAULT_REGION,
     ) -> dict[str, Any]:
         """The versions of any account's key, which signed calls tell to its account alone."""
-        key = await kms.keys.find(keys.Scope(account_id, region), key_id)
+        key = await kms.keys.find(Scope(account_id, region), key_id)
         return {"key_id": key.id, "versions": [version.id for version in key.versions]}
 
 

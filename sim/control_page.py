@@ -24,7 +24,8 @@ def page(description: dict[str, Any], base: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style><h1>{title}</h1>"
-        "<p>What no cloud has, and a test needs. The machine-readable form is at "
+        "<p>What no cloud has, and a test needs. It asks for the token of its world, which "
+        "<code>acksim env</code> prints. The machine-readable form is at "
         f'<a href="/openapi.json">/openapi.json</a>.</p>{"".join(parts)}</html>'
     )
 
@@ -63,7 +64,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _example(method: str, path: str, body: dict[str, Any], base: str) -> str:
-    words = ["curl -s"]
+    words = ['curl -s -H "Authorization: Bearer $ACKSIM_TOKEN"']
     if method != "get":
         words.append(f"-X {method.upper()}")
     if body:

@@ -1,7 +1,6 @@
 """Starts a whole world as processes: etcd, the emulator, the API server."""
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -11,22 +10,28 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
-from sim import etcd_server
+from sim import control_token, etcd_server
 from sim.ack.pki import LocalAuthority
+from sim.end_socket import listen_for_end
 from sim.layout import Layout
 from sim.listeners import Listener, PortTakenError, bind, free_port
 from sim.private_file import write_private
 from sim.settings import LOOPBACK, AuthMode, Ports, WorldSettings, role_environment
 from sim.supervisor import Child, ChildError, Supervisor, guarded, python_role
 from sim.world import Facts, World
+from sim.world_lock import LockHeldError, WorldLock
 
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0  # a ceiling for a machine that has much else to do; two are usual
+_ROOM_BYTES = 64 * 2**20  # etcd prepares its first log file, of this size, when it starts
 
 
 class WorldRunningError(Exception):
     """The data directory belongs to a world that runs already."""
+
+
+class DataDirectoryError(Exception):
+    """The data directory cannot be used; the text says why."""
 
 
 class Launcher:
@@ -36,15 +41,29 @@ class Launcher:
         self.settings = settings
         self.supervisor = Supervisor(role_environment(settings))
         self._layout = Layout.of(settings.data_dir)
-        self._lock: IO[str] | None = None
+        self._lock: WorldLock | None = None
         self._listeners: list[Listener] = []
+        self._etcd: etcd_server.Etcd | None = None
 
-    def start(self) -> World:
-        """Raises PortTakenError, EtcdMissingError, WorldRunningError or ChildError."""
-        self._layout.make()
-        self._lock = _lock(self._layout)
+    def start(self, on_end: Callable[[], None] | None = None) -> World:
+        """`on_end` is called, from another thread, when `acksim down` asks for the end.
+
+        Raises PortTakenError, EtcdMissingError, WorldRunningError, DataDirectoryError, ChildError.
+        """
         try:
+            self._take_place()
+            if on_end is not None:
+                listen_for_end(self._layout.end_socket, on_end)
             return self._start()
+        except ChildError as error:
+            self.stop()
+            raise self._explained(error) from None
+        except OSError as error:
+            self.stop()
+            raise DataDirectoryError(
+                f"cannot keep a world in {self._layout.root}: {error}; "
+                "--data-dir names another place"
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -57,12 +76,37 @@ class Launcher:
         self._listeners.clear()
         if self._lock is None:
             return
-        self._layout.facts.unlink(missing_ok=True)
-        if self.settings.ephemeral:
-            shutil.rmtree(self._layout.root, ignore_errors=True)
-        shutil.rmtree(self._layout.sockets, ignore_errors=True)
-        self._lock.close()
+        if self._lock.stands():
+            self._layout.facts.unlink(missing_ok=True)
+            if self.settings.ephemeral:
+                shutil.rmtree(self._layout.root, ignore_errors=True)
+            shutil.rmtree(self._layout.sockets, ignore_errors=True)
+        self._lock.release()
         self._lock = None
+
+    def _take_place(self) -> None:
+        """Changes nothing before the lock is ours; what an earlier world left to say, it unsays."""
+        root = self._layout.root
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._lock = WorldLock.take(self._layout.lock)
+        except LockHeldError:
+            raise WorldRunningError(
+                f"a world runs in {root} already: `acksim status` shows it, `acksim down` "
+                "ends it, --data-dir names another place"
+            ) from None
+        self._layout.facts.unlink(missing_ok=True)
+        self._layout.make()
+
+    def _explained(self, error: ChildError) -> ChildError:
+        """A full disk leaves a child no room for last words."""
+        free = shutil.disk_usage(self._layout.root).free if self._layout.root.exists() else None
+        if free is None or free >= _ROOM_BYTES:
+            return error
+        return ChildError(
+            f"{error}\nthe disk of {self._layout.root} is nearly full: "
+            f"{free // 2**20} MB are free, etcd alone takes {_ROOM_BYTES // 2**20} at its start"
+        )
 
     def _start(self) -> World:
         settings, ports = self.settings, self.settings.ports
@@ -70,6 +114,7 @@ class Launcher:
         https = self._bind("https", ports.https, "ACKSIM_TLS_PORT")
         kubernetes = self._bind("kubernetes", ports.kubernetes, "ACKSIM_KUBERNETES_PORT")
         control = self._bind("control", ports.control, "ACKSIM_CONTROL_PORT")
+        token = control_token.renew(self._layout.token)  # each start; what leaked earlier is void
         authority = LocalAuthority(self._layout.pki)
         authority.server_files(settings.hostnames)
         etcd_child, etcd = self._start_etcd()
@@ -90,8 +135,10 @@ class Launcher:
             data_dir=str(self._layout.root),
             ca=str(authority.certificate_path),
             ephemeral=settings.ephemeral,
+            etcd_program=self._etcd.program if self._etcd else "",
+            etcd_version=self._etcd.version_text if self._etcd else "",
         )
-        world = World(facts)
+        world = World(facts, token=token)
         if etcd_child is not None:
             self._wait(etcd_child, lambda: _answers(etcd[0] + "/health"))
         self._wait(emulator, lambda: _answers(facts.control + "/healthz"))
@@ -109,8 +156,10 @@ class Launcher:
         if self.settings.etcd:
             return None, tuple(_with_scheme(endpoint) for endpoint in self.settings.etcd)
         client_port, peer_port = free_port(), free_port()
+        self._etcd = etcd = etcd_server.find(etcd_server.version_of_data(self._layout))
+        write_private(self._layout.etcd_version, etcd.version_text)
         command = etcd_server.command(
-            etcd_server.find(), self._layout.etcd, client_port=client_port, peer_port=peer_port
+            etcd, self._layout.etcd, client_port=client_port, peer_port=peer_port
         )
         child = Child("etcd", guarded(command), self._layout.logs / "etcd.log")
         return self.supervisor.start(child), (f"http://{LOOPBACK}:{client_port}",)
@@ -151,19 +200,6 @@ def temporary_data_dir() -> Path:
     return Path(tempfile.mkdtemp(prefix="acksim-"))
 
 
-def _lock(layout: Layout) -> IO[str]:
-    file = layout.lock.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise WorldRunningError(
-            f"a world runs in {layout.root} already: `acksim status` shows it, `acksim down` "
-            "ends it, --data-dir names another place"
-        ) from None
-    return file
-
-
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http address
@@ -189,6 +225,7 @@ def _with_scheme(endpoint: str) -> str:
 
 __all__ = [
     "ChildError",
+    "DataDirectoryError",
     "Launcher",
     "PortTakenError",
     "WorldRunningError",

@@ -1,8 +1,8 @@
 """Where a world keeps what: the names inside its data directory."""
 
+import errno
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,18 @@ class Layout:
         return self.root / "world.json"
 
     @property
+    def token(self) -> Path:
+        """What the control API asks for."""
+        return self.root / "token"
+
+    @property
+    def elsewhere(self) -> Path:
+        """What worlds in other places told of themselves, a folder each."""
+        return self.root / "elsewhere"
+
+    @property
     def lock(self) -> Path:
+        """Held by the process that runs the world; see `sim.world_lock`."""
         return self.root / "lock"
 
     @property
@@ -60,6 +71,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def etcd_version(self) -> Path:
+        """Of the newest etcd that wrote there: an older one would refuse to start."""
+        return self.root / "etcd-version"
+
+    @property
     def audit(self) -> Path:
         """What the API servers were asked, if that is kept."""
         return self.logs / "audit.log"
@@ -70,20 +86,31 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """Where the KMS plugins listen: inside, unless that path is too long for a socket."""
-        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
-        outside = Path(tempfile.gettempdir()) / f"acksim-{digest}"
-        for place in (self.root / "kms", outside):
-            if len(os.fsencode(place)) <= _SOCKET_ROOM:
-                return place
-        return Path("/tmp") / outside.name  # noqa: S108 - a private directory, see `make`
+        """Where the world's processes listen: inside, unless that is too long for a socket.
+
+        Outside it hangs on nothing but the directory's own path: whoever asks later may have
+        another TMPDIR.
+        """
+        inside = self.root / "kms"
+        if len(os.fsencode(inside)) <= _SOCKET_ROOM:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path("/tmp") / f"acksim-{digest}"  # noqa: S108 - a private directory, see `make`
 
     def socket(self, name: str) -> Path:
         """Of a plugin; a `name` has at most 30 letters."""
         return self.sockets / name
 
+    @property
+    def end_socket(self) -> Path:
+        """Where `acksim up` hears that it shall end; see `sim.end_socket`."""
+        return self.socket("end.sock")
+
     def make(self) -> "Layout":
+        """Raises OSError, also when somebody else made the folder of the sockets before us."""
         for folder in (self.root, self.logs, self.sockets, self.clusters):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
+        if self.sockets.lstat().st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "it is another user's", str(self.sockets))
         return self

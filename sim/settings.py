@@ -44,6 +44,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ACKSIM_AUDIT", "off", "logs/audit.log of API servers, in audit.k8s.io/v1 lines: on or off"
     ),
+    Setting(
+        "ACKSIM_WORLD",
+        "",
+        "control API of a world elsewhere, such as http://127.0.0.1:8780, for every command",
+    ),
+    Setting(
+        "ACKSIM_TOKEN", "", "what the control API of ACKSIM_WORLD asks for; `acksim env` prints it"
+    ),
+    Setting("ACKSIM_TOKEN_FILE", "", "a file that holds ACKSIM_TOKEN, such as a mounted secret"),
     Setting("ACKSIM_HOST", LOOPBACK, "the address that every listener binds"),
     Setting("ACKSIM_PORT", "8700", "Alibaba Cloud APIs over HTTP"),
     Setting("ACKSIM_TLS_PORT", "8743", "Alibaba Cloud APIs over HTTPS"),
@@ -93,6 +102,14 @@ class WorldSettings:
     ephemeral: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The control API of a world that runs in containers or on another machine."""
+
+    url: str
+    token: str = field(repr=False)
+
+
 def auth_mode(text: str) -> AuthMode:
     if text not in AUTH_MODES:
         raise SettingsError(f"auth is {text!r}; write one of {', '.join(AUTH_MODES)}")
@@ -125,6 +142,33 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> WorldSettings:
         hostnames=endpoints(values["ACKSIM_HOSTNAMES"]),
         allowed_hosts=endpoints(values["ACKSIM_ALLOWED_HOSTS"]),
     )
+
+
+def world_elsewhere(
+    url: str | None = None, environ: Mapping[str, str] = os.environ
+) -> Elsewhere | None:
+    """The world that `url` or ACKSIM_WORLD names, or None; raises SettingsError without a token.
+
+    The token is looked for only here: one of a world that has ended disturbs no later one.
+    """
+    url = url or environ.get("ACKSIM_WORLD")
+    if not url:
+        return None
+    token, file = environ.get("ACKSIM_TOKEN", ""), environ.get("ACKSIM_TOKEN_FILE")
+    if not token and file:
+        try:
+            token = Path(file).read_text(errors="replace").strip()
+        except OSError as error:
+            raise SettingsError(f"ACKSIM_TOKEN_FILE cannot be read: {error}") from None
+    if not token:
+        raise SettingsError(
+            f"the world at {url} asks for its token: set ACKSIM_TOKEN, or ACKSIM_TOKEN_FILE to a "
+            "file that holds it. It lies in the file `token` of that world's data directory "
+            "(docker compose: docker compose exec emulator cat /data/token)"
+        )
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise SettingsError("ACKSIM_TOKEN is no token: it has letters that no token has")
+    return Elsewhere(url, token)
 
 
 def role_environment(

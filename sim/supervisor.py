@@ -70,7 +70,8 @@ def guarded(command: Sequence[str]) -> list[str]:
 
 def python_role(*arguments: str) -> list[str]:
     """The command of `acksim …` in a process of its own, by this very interpreter."""
-    return [sys.executable, "-m", "sim", *arguments]
+    # -P: the folder that the user stands in may hold a module of any name.
+    return [sys.executable, "-P", "-m", "sim", *arguments]
 
 
 class Supervisor:
@@ -132,7 +133,8 @@ class Supervisor:
         child.starts.append(moment)
         read_end, write_end = os.pipe()
         try:
-            with child.log.open("ab") as log:
+            log = os.open(child.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(log, "ab"):
                 child.process = subprocess.Popen(
                     child.command,
                     stdin=read_end,
@@ -142,6 +144,7 @@ class Supervisor:
                     env=self._environment,
                     # Ctrl-C goes to us alone: we choose the order in which things stop.
                     start_new_session=True,
+                    umask=0o077,
                 )
         finally:
             os.close(read_end)

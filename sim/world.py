@@ -1,19 +1,24 @@
 """A running world as its users see it: addresses, and the control API behind plain methods."""
 
+import http.client
 import json
-import os
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from sim import control_token, world_lock
 from sim.layout import Layout
+from sim.private_file import write_private
+from sim.settings import SettingsError
 
 _PATIENT_SECONDS = 90.0
+_EXAMPLE = "http://127.0.0.1:8780"
 
 
 class WorldError(Exception):
@@ -22,7 +27,7 @@ class WorldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Where everything listens."""
+    """Where everything listens; `pid` is for people, no program may signal it."""
 
     pid: int
     endpoint: str
@@ -33,54 +38,87 @@ class Facts:
     data_dir: str
     ca: str
     ephemeral: bool = False
+    etcd_program: str = ""  # and its version, such as 3.5.16, where the world started one
+    etcd_version: str = ""
+
+    @classmethod
+    def of(cls, content: Any) -> "Facts":
+        """From what `world.json` holds; raises ValueError when it is not of this version."""
+        types = {"pid": int, "etcd": list, "ephemeral": bool}
+        known = {row.name: types.get(row.name, str) for row in fields(cls)}
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")  # noqa: TRY004 - a bad file, no bad call
+        kept = {name: content[name] for name in known if name in content}
+        for name, value in kept.items():
+            texts = value if name == "etcd" else []
+            if type(value) is not known[name] or not all(type(text) is str for text in texts):
+                raise ValueError(f"{name} is {value!r}")
+        try:
+            return cls(**{**kept, "etcd": tuple(kept["etcd"])})
+        except (KeyError, TypeError):
+            missing = ", ".join(sorted(known.keys() - kept.keys()))
+            raise ValueError(f"another version of acksim wrote it, without {missing}") from None
 
 
 class World:
     """A client of one world. Synchronous: it serves commands and tests."""
 
-    def __init__(self, facts: Facts, *, inside: bool = False) -> None:
+    def __init__(self, facts: Facts, *, token: str, inside: bool = False) -> None:
         self.facts = facts
+        self.token = token  # what the control API asks for
         # Inside the containers' network the API server has another address than outside.
         self._inside = inside
 
     @classmethod
     def attach(cls, data_dir: Path) -> "World":
-        """The world that runs in `data_dir`; raises WorldError when there is none."""
-        path = Layout.of(data_dir).facts
+        """The world that runs in `data_dir`; raises WorldError when there is none.
+
+        What lies there may be of a world that was killed: only the lock says that one runs.
+        """
+        layout = Layout.of(data_dir)
+        require_running(layout)
         try:
-            content = json.loads(path.read_text())
+            facts = Facts.of(json.loads(layout.facts.read_text()))
         except FileNotFoundError:
             raise WorldError(
-                f"no world runs in {data_dir}; start one with `acksim up` "
-                "(or name its place with --data-dir)"
+                f"the world in {data_dir} is starting or ending: ask again in a moment"
             ) from None
-        facts = Facts(**{**content, "etcd": tuple(content["etcd"])})
-        if not _alive(facts.pid):
-            path.unlink(missing_ok=True)
-            raise WorldError(f"the world in {data_dir} has ended; start it with `acksim up`")
-        return cls(facts)
+        except (OSError, ValueError, RecursionError) as error:
+            raise WorldError(
+                f"{layout.facts} cannot be read ({error}); `acksim down` and `acksim up` write "
+                "it anew"
+            ) from None
+        return cls(facts, token=_token_of(layout))
 
     @classmethod
-    def connect(cls, control: str, folder: Path) -> "World":
-        """The world whose control API is at `control`, seen from the containers' network.
+    def connect(cls, control: str, folder: Path, *, token: str) -> "World":
+        """The world whose control API is at `control`, in containers or on another machine.
 
-        `folder` takes the certificate of its authority.
+        `folder`, a private one, takes the certificate of its authority. Who reaches it on
+        loopback uses the published ports, others the addresses of the containers' network.
         """
-        there = json.loads(_get(control.rstrip("/") + "/_sim/addresses"))
-        host = urlsplit(control).hostname
+        host, base = _control_address(control)
+        inside = not _is_loopback(host)
+        there = json.loads(_request(base, token, "GET", "/_sim/addresses"))
+        host = f"[{host}]" if ":" in host else host
         authority = folder / "ca.crt"
-        authority.write_text(there["ca"])
+        write_private(authority, there["ca"])
         facts = Facts(
             pid=0,
             endpoint=f"http://{host}:{there['http_port']}",
             tls_endpoint=f"https://{host}:{there['https_port']}",
-            kubernetes=there["kubernetes_private"],
-            control=control.rstrip("/"),
+            kubernetes=there["kubernetes_private" if inside else "kubernetes"],
+            control=base,
             etcd=tuple(there["etcd"]),
-            data_dir="",
+            data_dir=str(folder),
             ca=str(authority),
         )
-        return cls(facts, inside=True)
+        return cls(facts, token=token, inside=inside)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it runs in containers or on another machine, where no process of it is ours."""
+        return self.facts.pid == 0
 
     def kubernetes_ready(self) -> bool:
         """Whether the API server answers at all."""
@@ -186,50 +224,86 @@ class World:
     def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, timeout: float = 30
     ) -> bytes:
-        request = urllib.request.Request(  # noqa: S310 - the control address of our own world
-            self.facts.control + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
-                content: bytes = answer.read()
-                return content
-        except urllib.error.HTTPError as error:
-            raise WorldError(_refusal(error)) from None
-        except (urllib.error.URLError, OSError) as error:
-            raise WorldError(
-                f"the world does not answer at {self.facts.control}: {error}"
-            ) from None
+        return _request(self.facts.control, self.token, method, path, body, timeout=timeout)
 
 
-def _get(url: str) -> bytes:
+def require_running(layout: Layout) -> None:
+    """Raises WorldError unless some process runs a world there."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the user's own world
-            content: bytes = answer.read()
-            return content
-    except (urllib.error.URLError, OSError) as error:
-        raise WorldError(f"no world answers at {url}: {error}") from None
+        running = world_lock.held(layout.lock)
+    except OSError as error:
+        raise WorldError(f"cannot look into {layout.root}: {error.strerror}") from None
+    if not running:
+        raise WorldError(
+            f"no world runs in {layout.root}; start one with `acksim up` "
+            "(or name its place with --data-dir)"
+        )
 
 
-def _refusal(error: urllib.error.HTTPError) -> str:
-    content = error.read()
+def _token_of(layout: Layout) -> str:
+    try:
+        return control_token.read(layout.token)
+    except FileNotFoundError:
+        raise WorldError(
+            f"the world in {layout.root} has lost its token ({layout.token}): end it with "
+            "`acksim down`, and `acksim up` makes another"
+        ) from None
+    except (OSError, SettingsError) as error:
+        raise WorldError(f"the token of the world cannot be read: {error}") from None
+
+
+def _request(
+    base: str,
+    token: str,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    timeout: float = 30,
+) -> bytes:
+    """One call of the control API. By no proxy and no redirect, which would learn the token."""
+    url = urlsplit(base)
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.netloc, timeout=timeout)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    try:
+        content = None if body is None else json.dumps(body).encode()
+        connection.request(method, path, content, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise WorldError(f"the world does not answer at {base}: {error}") from None
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise WorldError(_refusal(answer.status, said))
+    return said
+
+
+def _refusal(status: int, content: bytes) -> str:
     try:
         body = json.loads(content)
     except ValueError:
-        return content.decode(errors="replace")
+        return content.decode(errors="replace") or f"the world answered {status}"
     if "message" in body:
         return f"{body['code']}: {body['message']}"
     problems = body.get("detail", [])
     return "; ".join(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in problems)
 
 
-def _alive(pid: int) -> bool:
+def _control_address(text: str) -> tuple[str, str]:
+    """Its host, and its scheme, host and port; raises WorldError."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        url = urlsplit(text)
+        if url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port):
+            return url.hostname, f"{url.scheme}://{url.netloc}"
+    except ValueError:
+        pass
+    raise WorldError(f"{text!r} is no address of a control API; one is like {_EXAMPLE}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -43,7 +43,7 @@ def _is_for_people(error: Exception) -> bool:
         return True
     readable = {
         "sim.world": ("WorldError",),
-        "sim.launcher": ("WorldRunningError",),
+        "sim.launcher": ("WorldRunningError", "DataDirectoryError"),
         "sim.listeners": ("PortTakenError",),
         "sim.etcd_server": ("EtcdMissingError",),
         "sim.supervisor": ("ChildError",),

@@ -17,6 +17,7 @@ from sim.scenarios import arrears
 from sim.scenarios.broken_key import Scene, new_password, tell
 from sim.scenarios.operator import operator
 from sim.scenarios.stage import PAUSE_SECONDS, ClaimFailedError, Stage
+from sim.settings import world_elsewhere
 from sim.world import World
 
 _WIDTH = 96
@@ -52,8 +53,9 @@ def demo(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _world(arguments: argparse.Namespace, folder: Path) -> Iterator[World]:
-    if arguments.world:
-        yield World.connect(arguments.world, folder)
+    elsewhere = world_elsewhere(arguments.world)
+    if elsewhere is not None:
+        yield World.connect(elsewhere.url, folder, token=elsewhere.token)
         return
     chosen = world_settings(arguments)
     with ephemeral_world(etcd=chosen.etcd, auth=chosen.auth) as (world, _):

@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sim import etcd_server
+from sim import etcd_server, world_lock
 from sim.cli.output import Paint, say, say_json
 from sim.cli.place import world_settings
 from sim.layout import Layout
 from sim.listeners import PortTakenError, bind
 from sim.settings import WorldSettings
-from sim.world import World, WorldError
 
 Verdict = Literal["good", "note", "bad"]
 _MARKS = {"good": ("green", "✓"), "note": ("yellow", "!"), "bad": ("red", "✗")}
@@ -57,7 +56,7 @@ def _etcd(settings: WorldSettings) -> Iterator[Finding]:
         yield Finding("good", "etcd", f"yours at {', '.join(settings.etcd)}")
         return
     try:
-        etcd = etcd_server.find()
+        etcd = etcd_server.find(etcd_server.version_of_data(Layout.of(settings.data_dir)))
     except etcd_server.EtcdMissingError as error:
         yield Finding("bad", "etcd", str(error))
         return
@@ -65,12 +64,7 @@ def _etcd(settings: WorldSettings) -> Iterator[Finding]:
     if etcd.durable:
         yield Finding("good", "etcd", text)
     else:
-        yield Finding(
-            "note",
-            "etcd",
-            f"{text}: a killed etcd of this version may lose acknowledged writes "
-            "(etcd-io/etcd#14370); for data that matters install 3.4.21+, 3.5.7+ or later",
-        )
+        yield Finding("note", "etcd", f"{text}: {etcd.warning}")
 
 
 def _kubectl(_settings: WorldSettings) -> Iterator[Finding]:
@@ -82,11 +76,7 @@ def _kubectl(_settings: WorldSettings) -> Iterator[Finding]:
 
 
 def _ports(settings: WorldSettings) -> Iterator[Finding]:
-    try:
-        World.attach(settings.data_dir)
-    except WorldError:
-        pass
-    else:
+    if world_lock.held(Layout.of(settings.data_dir).lock):
         yield Finding("good", "ports", "held by the world that runs")
         return
     ports = settings.ports

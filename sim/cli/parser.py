@@ -85,8 +85,8 @@ def _add_world(commands: Commands) -> None:
     )
     up.add_argument("--detach", action="store_true", help="return when the world is ready")
     up.add_argument("--ephemeral", action="store_true", help="forget everything at the end")
-    # For `--detach`, which must know the place that its child will forget.
-    up.add_argument("--ephemeral-dir", help=argparse.SUPPRESS)
+    # Of the child of `--detach`: where it says that the world is ready.
+    up.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     up.add_argument("--free-ports", action="store_true", help="take any free ports")
     down = _command(commands, "down", "sim.cli.world:down", "end the world")
     down.epilog = "example: acksim down"

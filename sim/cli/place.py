@@ -1,12 +1,14 @@
 """From a command's options to the settings and the world they mean."""
 
 import argparse
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from sim import settings
-from sim.settings import WorldSettings
-from sim.world import World
+from sim.layout import Layout
+from sim.settings import Elsewhere, WorldSettings
+from sim.world import World, WorldError
 
 
 def world_settings(arguments: argparse.Namespace) -> WorldSettings:
@@ -25,6 +27,29 @@ def world_settings(arguments: argparse.Namespace) -> WorldSettings:
     return chosen
 
 
+def world_elsewhere(arguments: argparse.Namespace) -> Elsewhere | None:
+    """The world that ACKSIM_WORLD names; who names a place means the world there instead."""
+    return None if getattr(arguments, "data_dir", None) else settings.world_elsewhere()
+
+
 def attached(arguments: argparse.Namespace) -> World:
-    """The world that runs; raises WorldError when there is none."""
-    return World.attach(world_settings(arguments).data_dir)
+    """The world that ACKSIM_WORLD names, else the one that runs in the data directory.
+
+    Raises WorldError when there is none, SettingsError without the token of one elsewhere.
+    """
+    chosen = world_settings(arguments)
+    elsewhere = world_elsewhere(arguments)
+    if elsewhere is None:
+        return World.attach(chosen.data_dir)
+    return World.connect(elsewhere.url, _folder(chosen, elsewhere.url), token=elsewhere.token)
+
+
+def _folder(chosen: WorldSettings, url: str) -> Path:
+    """Where what a world elsewhere told is kept, such as its authority; private like a world."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    folder = Layout.of(chosen.data_dir).elsewhere / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorldError(f"cannot keep the certificate of {url} in {folder}: {error}") from None
+    return folder

@@ -1,6 +1,7 @@
 """`up`, `down`, `status`, `env`, `kubeconfig`: the life of a world that stays."""
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -12,15 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from kms_emulator.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
-from sim import etcd_server
+from sim import etcd_server, world_lock
 from sim.cli.output import Paint, say, say_json, say_table
-from sim.cli.place import attached, world_settings
+from sim.cli.place import attached, world_elsewhere, world_settings
+from sim.end_socket import NotListeningError, StillThereError, ask_to_end
 from sim.launcher import Launcher, temporary_data_dir
 from sim.layout import Layout
+from sim.private_file import write_private
 from sim.settings import DEFAULT_REGION, Ports, SettingsError, WorldSettings
-from sim.world import World, WorldError
+from sim.supervisor import python_role
+from sim.world import World, WorldError, require_running
 
-_DETACH_SECONDS = 40.0
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_READY = b"ready"
+_LISTENS_SECONDS = 10.0
+_END_SECONDS = 60.0  # a child that does not end by itself is killed after eight
 
 
 def up(arguments: argparse.Namespace) -> int:
@@ -28,14 +35,13 @@ def up(arguments: argparse.Namespace) -> int:
     settings = world_settings(arguments)
     if arguments.free_ports:
         settings = replace(settings, ports=Ports.free())
-    if arguments.ephemeral or arguments.ephemeral_dir:
-        place = Path(arguments.ephemeral_dir) if arguments.ephemeral_dir else temporary_data_dir()
-        settings = replace(settings, ephemeral=True, data_dir=place)
     if settings.seed is not None:
         _check_seed(settings.seed)
     if arguments.detach:
         return _up_detached(arguments, settings)
-    return _up_here(settings)
+    if arguments.ephemeral:
+        settings = replace(settings, ephemeral=True, data_dir=temporary_data_dir())
+    return _up_here(settings, ready_fd=arguments.ready_fd)
 
 
 def _check_seed(path: Path) -> None:
@@ -49,62 +55,69 @@ def _check_seed(path: Path) -> None:
         raise SettingsError(f"the seed cannot be used: {error}") from None
 
 
-def _up_here(settings: WorldSettings) -> int:
+def _up_here(settings: WorldSettings, *, ready_fd: int | None) -> int:
+    """With `ready_fd` it speaks to its starter until it is ready, and to its log from then on."""
     launcher = Launcher(settings)
-    # `down` and container runtimes say SIGTERM; both mean a clean end, like Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(0))
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, _end)
     try:
-        world = launcher.start()
-        _welcome(world)
-        _warn_of_etcd(settings)
+        # `down` asks; what it means is what container runtimes mean by SIGTERM.
+        world = launcher.start(on_end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with contextlib.suppress(BrokenPipeError):  # who reads may have seen enough
+            _welcome(world)
+        if ready_fd is not None:
+            _speak_to_log(Layout.of(settings.data_dir), ready_fd)
         launcher.supervisor.watch(lambda text: print(f"acksim: {text}", file=sys.stderr))
-    except KeyboardInterrupt:
-        say()
     finally:
-        # A second Ctrl-C must not leave half of the processes behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _ignore_signals()
         launcher.stop()
     return 0
 
 
+def _end(*_: object) -> None:
+    _ignore_signals()
+    sys.exit(0)
+
+
+def _ignore_signals() -> None:
+    """A second Ctrl-C must not leave half of the processes behind."""
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _speak_to_log(layout: Layout, ready_fd: int) -> None:
+    log = os.open(layout.logs / "up.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+    os.write(ready_fd, _READY)
+    os.close(ready_fd)
+
+
 def _up_detached(arguments: argparse.Namespace, settings: WorldSettings) -> int:
-    layout = Layout.of(settings.data_dir).make()
-    place = "--ephemeral-dir" if settings.ephemeral else "--data-dir"
-    command = [sys.executable, "-m", "sim", "up", place, str(layout.root)]
-    if settings.etcd:
-        command += ["--etcd", ",".join(settings.etcd)]
-    command += ["--auth", settings.auth]
+    """The child says itself what there is to say, on our own output, until it is ready."""
+    place = ["--ephemeral"] if arguments.ephemeral else ["--data-dir", str(settings.data_dir)]
+    ready, told = os.pipe()
+    command = python_role("up", *place, "--auth", settings.auth, "--ready-fd", str(told))
+    command += ["--etcd", ",".join(settings.etcd)] if settings.etcd else []
     command += ["--seed", str(settings.seed)] if settings.seed else []
     command += ["--audit"] if settings.audited else []
     command += ["--free-ports"] if arguments.free_ports else []
-    log = layout.logs / "up.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + _DETACH_SECONDS
-    while time.monotonic() < deadline and child.poll() is None:
-        if layout.facts.exists() and (world := _world_of(child.pid, settings)) is not None:
-            _welcome(world)
-            _warn_of_etcd(settings)
-            return 0
-        time.sleep(0.02)
-    raise WorldError(f"the world did not start: {log.read_text(errors='replace').strip()}")
-
-
-def _world_of(pid: int, settings: WorldSettings) -> World | None:
-    """The world whose parent is `pid`, or None while its facts are not written."""
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, pass_fds=[told], start_new_session=True
+    )
+    os.close(told)
     try:
-        world = World.attach(settings.data_dir)
-    except (WorldError, ValueError):
-        return None
-    return world if world.facts.pid == pid else None
+        with os.fdopen(ready, "rb") as pipe:
+            if pipe.read() == _READY:
+                return 0
+    except BaseException:
+        child.terminate()  # Ctrl-C here means the world, too
+        raise
+    code = child.wait()
+    if code < 0:
+        raise WorldError(f"the world was ended by signal {-code} while it started")
+    return code
 
 
 def _welcome(world: World) -> None:
@@ -117,45 +130,77 @@ def _welcome(world: World) -> None:
             ("Alibaba Cloud APIs", f"{facts.endpoint}   {facts.tls_endpoint}"),
             ("Kubernetes API", facts.kubernetes),
             ("control API", f"{facts.control}/docs"),
-            ("etcd", ",".join(facts.etcd)),
+            ("etcd", f"{','.join(facts.etcd)}   {_etcd_text(world)}".rstrip()),
             ("data", facts.data_dir),
         ],
     )
     say()
     say("Paste this into a shell:")
-    for line in _env_lines(world):
-        say(paint("cyan", "  " + line))
+    for name, line in _env_lines(world).items():
+        if name != "ACKSIM_TOKEN":  # what `up` says may end in a file that others read
+            say(paint("cyan", "  " + line))
     say("Then: kubectl create secret generic app1 --from-literal=password=hunter2")
+    if not facts.ephemeral:
+        _warn_of_etcd(world)
     sys.stdout.flush()
 
 
-def _warn_of_etcd(settings: WorldSettings) -> None:
+def _etcd_text(world: World) -> str:
+    etcd = etcd_of(world)
+    return "" if etcd is None else f"{etcd.version_text}, {etcd.program}"
+
+
+def _warn_of_etcd(world: World) -> None:
     """A world that stays should know when its etcd may forget."""
-    if settings.etcd or settings.ephemeral:
-        return
-    etcd = etcd_server.find()
-    if not etcd.durable:
-        say(
-            Paint()("yellow", f"Note: etcd {etcd.version_text} may lose writes if it is killed; ")
-            + "`acksim doctor` says more."
-        )
-        sys.stdout.flush()
+    etcd = etcd_of(world)
+    if etcd is not None and not etcd.durable:
+        say(Paint()("yellow", "Note: ") + etcd.warning)
+
+
+def etcd_of(world: World) -> etcd_server.Etcd | None:
+    """The etcd that the world started, or None for one that was there before."""
+    facts = world.facts
+    if not facts.etcd_version:
+        return None
+    return etcd_server.Etcd(facts.etcd_program, etcd_server.parse_version(facts.etcd_version))
 
 
 def down(arguments: argparse.Namespace) -> int:
     """Asks the world to end and waits until it has."""
-    world = attached(arguments)
-    os.kill(world.facts.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _DETACH_SECONDS
-    while time.monotonic() < deadline:
+    elsewhere = world_elsewhere(arguments)
+    if elsewhere is not None:
+        raise WorldError(f"the world at {elsewhere.url} is ended where it runs")
+    layout = Layout.of(world_settings(arguments).data_dir)
+    require_running(layout)
+    try:
+        _ask_to_end(layout)
+    except StillThereError:
+        raise WorldError(
+            f"the world in {layout.root} does not end; {layout.logs} may say why"
+        ) from None
+    except OSError as error:
+        raise WorldError(f"cannot ask the world in {layout.root} to end: {error}") from None
+    kept = f"its data stays in {layout.root}"
+    say(f"the world has ended; {kept if layout.root.exists() else 'nothing is left'}")
+    return 0
+
+
+def _ask_to_end(layout: Layout) -> None:
+    """Asks as soon as the world listens, which it does a moment after it has taken its place."""
+    deadline = time.monotonic() + _LISTENS_SECONDS
+    while True:
         try:
-            attached(arguments)
-        except WorldError:
-            kept = f"its data stays in {world.facts.data_dir}"
-            say(f"the world has ended; {'nothing is left' if world.facts.ephemeral else kept}")
-            return 0
-        time.sleep(0.05)
-    raise WorldError(f"the world (process {world.facts.pid}) does not end; see its logs")
+            return ask_to_end(layout.end_socket, seconds=_END_SECONDS)
+        except NotListeningError:
+            if not world_lock.held(layout.lock):
+                return None  # it ended by itself meanwhile
+            if time.monotonic() > deadline:
+                raise WorldError(
+                    f"a world runs in {layout.root}, but not by `acksim up`, or not where this "
+                    "command can reach it: the program that started it (a test run, "
+                    "`acksim demo`, an earlier version) ends it"
+                ) from None
+            time.sleep(0.05)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -171,6 +216,7 @@ def status(arguments: argparse.Namespace) -> int:
             "ready": ready,
             "clock": world.clock(),
             "control": world.facts.control,
+            "etcd": _etcd_json(world),
             "clusters": [
                 {
                     **row,
@@ -182,7 +228,13 @@ def status(arguments: argparse.Namespace) -> int:
         }
         say_json(report)
         return 0 if ready else 1
-    say(f"world in {world.facts.data_dir}, process {world.facts.pid}, clock {world.clock()['now']}")
+    facts = world.facts
+    place = (
+        f"at {facts.control}" if world.elsewhere else f"in {facts.data_dir}, process {facts.pid}"
+    )
+    say(f"world {place}, clock {world.clock()['now']}")
+    say(f"control API {facts.control}, etcd {','.join(facts.etcd)}   {_etcd_text(world)}".rstrip())
+    _warn_of_etcd(world)
     say_table(
         ("CLUSTER", "NAME", "KMS", "KEY", "READY"),
         [
@@ -201,12 +253,24 @@ def status(arguments: argparse.Namespace) -> int:
     return 0 if ready else 1
 
 
+def _etcd_json(world: World) -> dict[str, Any]:
+    etcd = etcd_of(world)
+    started = (
+        {"program": etcd.program, "version": etcd.version_text, "durable": etcd.durable}
+        if etcd is not None
+        else {}
+    )
+    return {"endpoints": list(world.facts.etcd), **started}
+
+
 def env(arguments: argparse.Namespace) -> int:
     world = attached(arguments)
+    if world.elsewhere:  # a world of this machine has written its own
+        write_private(Layout.of(world.facts.data_dir).kubeconfig, world.kubeconfig("default"))
     if arguments.json:
         say_json(_env(world))
         return 0
-    for line in _env_lines(world):
+    for line in _env_lines(world).values():
         say(line)
     return 0
 
@@ -224,11 +288,15 @@ def _env(world: World) -> dict[str, str]:
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ROOT_ACCESS_KEY_SECRET,
         "ALIBABA_CLOUD_REGION_ID": DEFAULT_REGION,
         "KUBECONFIG": str(Layout.of(facts.data_dir).kubeconfig),
+        # For curl. As a setting it is read only where ACKSIM_WORLD names a world elsewhere.
+        "ACKSIM_CONTROL": facts.control,
+        "ACKSIM_TOKEN": world.token,
         # As etcdctl reads it. ACKSIM_ETCD would make the next world use this one's etcd.
         "ETCDCTL_ENDPOINTS": ",".join(facts.etcd),
         "ACKSIM_CA": facts.ca,
     }
 
 
-def _env_lines(world: World) -> list[str]:
-    return [f"export {name}={shlex.quote(value)}" for name, value in _env(world).items()]
+def _env_lines(world: World) -> dict[str, str]:
+    """By the variable's name, the line that sets it."""
+    return {name: f"export {name}={shlex.quote(value)}" for name, value in _env(world).items()}

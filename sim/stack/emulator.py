@@ -17,6 +17,7 @@ from kms_emulator.ports import (
 )
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import KeyStore
+from sim import control_token
 from sim.account.actiontrail.lookup import Trail
 from sim.account.actiontrail.product import actiontrail_product
 from sim.account.billing.balances import Balances
@@ -153,6 +154,7 @@ async def run_emulator(
         stack.callback(meter.cancel)
         control = create_control(
             settings,
+            token=control_token.ensure(layout.token),
             clock=clock,
             kms=alibaba.kms,
             closing=closing,

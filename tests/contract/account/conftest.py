@@ -15,8 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
+from sim import control_token
 from sim.api_client import Signer
 from sim.kms import Kms
+from sim.layout import Layout
 from sim.listeners import free_port
 from sim.trail_client import TrailClient
 
@@ -26,6 +28,7 @@ class Emulator:
     process: subprocess.Popen[bytes]
     endpoint: str
     control: str
+    data_dir: Path
 
     def kms(self) -> Kms:
         return Kms.of_root(self.endpoint)
@@ -34,15 +37,21 @@ class Emulator:
         return TrailClient(self.endpoint, Signer.of_root())
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.control + path) as answer:
+        request = urllib.request.Request(self.control + path, headers=self._headers)
+        with urllib.request.urlopen(request) as answer:
             return orjson.loads(answer.read())
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(
-            self.control + path, orjson.dumps(body), {"Content-Type": "application/json"}
+            self.control + path, orjson.dumps(body), self._headers, method="POST"
         )
         with urllib.request.urlopen(request) as answer:
             return orjson.loads(answer.read())
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        token = control_token.read(Layout.of(self.data_dir).token)
+        return {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
     def wait(self) -> "Emulator":
         while True:
@@ -77,6 +86,7 @@ def _emulator(data_dir: Path, **settings: str) -> Iterator[Emulator]:
             process,
             f"http://127.0.0.1:{ports['ACKSIM_PORT']}",
             f"http://127.0.0.1:{ports['ACKSIM_CONTROL_PORT']}",
+            data_dir,
         )
     finally:
         process.terminate()

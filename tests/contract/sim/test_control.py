@@ -5,11 +5,13 @@ import http.client
 import json
 import re
 import shlex
+import socket
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from sim.control_guard import OPEN_PATHS
 from sim.etcd_view import read_prefix
 from sim.testing import ClusterUnderTest
 from sim.world import World, WorldError
@@ -18,9 +20,11 @@ from sim.world import World, WorldError
 def send(
     world: World, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, str]:
+    """With the token, unless `headers` say otherwise."""
     connection = http.client.HTTPConnection(urlsplit(world.facts.control).netloc, timeout=20)
     try:
-        connection.request(method, path, body, headers)
+        sent = {"authorization": f"Bearer {world.token}", **headers}
+        connection.request(method, path, body, sent)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -45,6 +49,65 @@ def test_every_example_on_its_page_runs(acksim: World) -> None:
             failed[" ".join(words)] = answer
     acksim.move_clock(reset=True)
     assert failed == {}
+
+
+def doors(world: World) -> list[tuple[str, str]]:
+    """Every operation that the API describes, and paths that it does not have."""
+    description = json.loads(send(world, "GET", "/openapi.json")[1])
+    known = [
+        (method.upper(), path.replace("{cluster_id}", "default"))
+        for path, methods in description["paths"].items()
+        for method in methods
+        if path not in OPEN_PATHS
+    ]
+    assert len(known) >= 20
+    return [*known, ("GET", "/"), ("GET", "/_sim"), ("POST", "/nowhere"), ("GET", "/docs/")]
+
+
+def test_without_the_token_every_door_is_shut(acksim: World) -> None:
+    token = acksim.token
+    wrong = [
+        "",
+        token,
+        "Bearer",
+        "Bearer ",
+        f"Bearer {token[:-1]}",
+        f"Bearer {token}x",
+        f"Bearer {token} {token}",
+        f"Bearer {token.swapcase()}",
+        f"Basic {token}",
+        f"Bearer {'x' * 60_000}",
+    ]
+    tried = 0
+    for method, path in doors(acksim):
+        for authorization in wrong:
+            status, text = send(acksim, method, path, authorization=authorization)
+            assert status == 401, (method, path, authorization)
+            assert "`acksim env`" in json.loads(text)["message"]
+            assert token not in text
+            tried += 1
+        assert send(acksim, method, f"{path}?token={token}", authorization="")[0] == 401
+    assert tried >= 200
+    assert acksim.cluster("default")["state"] == "running"
+
+
+def test_two_tokens_are_none(acksim: World) -> None:
+    url = urlsplit(acksim.facts.control)
+    for first, second in ((acksim.token, "other"), ("other", acksim.token), (acksim.token,) * 2):
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=20) as door:
+            door.sendall(
+                f"GET /_sim/clock HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n"
+                f"Authorization: Bearer {first}\r\nauthorization: Bearer {second}\r\n\r\n".encode()
+            )
+            assert door.recv(64).startswith(b"HTTP/1.1 401 ")
+
+
+def test_what_is_open_tells_nothing_of_this_world(acksim: World) -> None:
+    secrets = (acksim.token, acksim.facts.data_dir, acksim.clusters()[0]["key_id"])
+    for path in OPEN_PATHS:
+        status, text = send(acksim, "GET", path, authorization="")
+        assert status == 200
+        assert [secret for secret in secrets if secret in text] == []
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])

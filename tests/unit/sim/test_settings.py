@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from sim import settings
-from sim.settings import SETTINGS, SettingsError, from_environment
+from sim.settings import (
+    SETTINGS,
+    Elsewhere,
+    SettingsError,
+    from_environment,
+    world_elsewhere,
+)
 
 ROOT = Path(settings.__file__).parents[1]
 
@@ -54,7 +60,11 @@ def test_every_row_is_read() -> None:
         changed.allowed_hosts == ("kms", "*.example.com"),
     ]
     assert all(differing)
-    assert len(SETTINGS) == 14
+    elsewhere = world_elsewhere(
+        environ={"ACKSIM_WORLD": "http://emulator:8780", "ACKSIM_TOKEN": "a-token"}
+    )
+    assert elsewhere == Elsewhere("http://emulator:8780", "a-token")
+    assert len(SETTINGS) == 17  # with ACKSIM_TOKEN_FILE, below
 
 
 @pytest.mark.parametrize(
@@ -71,6 +81,21 @@ def test_every_row_is_read() -> None:
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name if name == "ACKSIM_DATABASE" else value):
         from_environment({name: value})
+
+
+def test_the_token_of_a_world_elsewhere(tmp_path: Path) -> None:
+    """Read only beside its address: one that is left in a shell leads no later world astray."""
+    file = tmp_path / "token"
+    file.write_text("a-token\n")
+    url = "http://emulator:8780"
+    by_file = {"ACKSIM_WORLD": url, "ACKSIM_TOKEN_FILE": str(file)}
+    assert world_elsewhere(environ=by_file) == Elsewhere(url, "a-token")
+    assert world_elsewhere(url, {"ACKSIM_TOKEN": "b"}) == Elsewhere(url, "b")
+    assert world_elsewhere(environ={"ACKSIM_TOKEN": "b"}) is None
+    assert "b-token" not in repr(Elsewhere(url, "b-token"))
+    for missing in ({}, {"ACKSIM_TOKEN_FILE": str(tmp_path / "none")}, {"ACKSIM_TOKEN": "a\nb"}):
+        with pytest.raises(SettingsError, match="ACKSIM_TOKEN"):
+            world_elsewhere(url, missing)
 
 
 def test_nothing_else_reads_the_environment() -> None:
