@@ -6,13 +6,14 @@ What the service account, root CA and tokens controllers do for a real cluster.
 import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from apiserver_shim.access.accounts import AccountTokens
 from apiserver_shim.errors import AlreadyExistsError, NotFoundError, ShimError
-from apiserver_shim.objects.errors import ForbiddenError
+from apiserver_shim.objects import names
+from apiserver_shim.objects.errors import ForbiddenError, InvalidError
 from apiserver_shim.objects.kinds import KINDS
 from apiserver_shim.objects.lists import ListOptions, every, list_objects
 from apiserver_shim.objects.registry import DeleteOptions, Registry
@@ -34,7 +35,14 @@ _DESCRIPTION = (
     "guaranteed across distributions of Kubernetes clusters."
 )
 
-Task = tuple[str, str, str]  # what to do, namespace, name
+
+class Task(NamedTuple):
+    """What to do, and about whom."""
+
+    what: str
+    namespace: str
+    name: str = ""
+    uid: str = ""
 
 
 class AccountKeeper:
@@ -49,7 +57,7 @@ class AccountKeeper:
         self._bundle: str | None = None
         self._waiting: dict[Task, None] = {}  # in order, each once
         self._woken = asyncio.Event()
-        self._work: dict[str, Callable[[str, str], Awaitable[None]]] = {
+        self._work: dict[str, Callable[[Task], Awaitable[None]]] = {
             "furnish": self._furnish,
             "populate": self._populate,
             "revoke": self._revoke,
@@ -60,18 +68,18 @@ class AccountKeeper:
         meta = obj["metadata"]
         name, namespace = meta["name"], meta.get("namespace", "")
         if resource == "secrets":
-            if not gone and obj.get("type") == TOKEN_TYPE and not _populated(obj):
-                self._add(("populate", namespace, name))
+            if not gone and obj.get("type") == TOKEN_TYPE:
+                self._add(Task("populate", namespace, name))
         elif resource == "namespaces":
             if not gone and not meta.get("deletionTimestamp"):
-                self._add(("furnish", name, ""))
+                self._add(Task("furnish", name))
         elif gone and (resource, name) in {
             ("serviceaccounts", DEFAULT_ACCOUNT),
             ("configmaps", ROOT_CA),
         }:
-            self._add(("furnish", namespace, ""))
+            self._add(Task("furnish", namespace))
         if gone and resource == "serviceaccounts":
-            self._add(("revoke", namespace, meta.get("uid", "")))
+            self._add(Task("revoke", namespace, name, meta.get("uid", "")))
 
     def _add(self, task: Task) -> None:
         self._waiting[task] = None
@@ -98,17 +106,21 @@ class AccountKeeper:
                     self._add(task)
 
     async def _done(self, task: Task) -> bool:
-        what, namespace, name = task
+        what, namespace, name, _ = task
         try:
-            await self._work[what](namespace, name)
+            await self._work[what](task)
         except (NotFoundError, ForbiddenError):
             return True  # gone meanwhile, or going
+        except InvalidError as error:
+            # an immutable Secret; its next change is another chance
+            log.warning("cannot %s %s/%s: %s", what, namespace, name, error)
         except (ShimError, OSError, ValueError) as error:
             log.warning("cannot %s %s/%s yet: %s", what, namespace, name, error)
             return False
         return True
 
-    async def _furnish(self, namespace: str, _name: str) -> None:
+    async def _furnish(self, task: Task) -> None:
+        namespace = task.namespace
         account = {"metadata": {"name": DEFAULT_ACCOUNT, "namespace": namespace}}
         await self._create("serviceaccounts", namespace, account)
         bundle: Object = {
@@ -129,30 +141,27 @@ class AccountKeeper:
         except AlreadyExistsError:
             return
 
-    async def _populate(self, namespace: str, name: str) -> None:
-        """Fill in the token of a Secret made for it; one without its account is removed."""
+    async def _populate(self, task: Task) -> None:
+        """Fill in what a token Secret lacks; remove it if its account is not there, or another.
+
+        The account is known by name and, where the Secret has one, by uid: a Secret restored with
+        the uid of an earlier account is no secret of this one (tokens_controller.go, syncSecret).
+        """
+        namespace, name = task.namespace, task.name
         key, secrets = Key("secrets", namespace, name), KINDS["secrets"]
         secret = await self._registry.get(key)
-        if secret.get("type") != TOKEN_TYPE or _populated(secret):
+        if secret.get("type") != TOKEN_TYPE:
             return
         meta = secret["metadata"]
-        annotations = meta.get("annotations") or {}
-        account_key = Key("serviceaccounts", namespace, annotations.get(SERVICE_ACCOUNT_NAME, ""))
-        try:
-            account = await self._registry.get(account_key)
-        except NotFoundError:
-            account = {}
-        uid = (account.get("metadata") or {}).get("uid", "")
-        if not uid or annotations.get(_ACCOUNT_UID, uid) != uid:
+        account = await self._account_of(namespace, meta.get("annotations") or {})
+        if account is None:
             options = DeleteOptions(uid=meta["uid"])
             await self._registry.delete(secrets, key, options)
             return
-        plain = {
-            "token": await self._accounts.issue_legacy(account, name),
-            "ca.crt": await self._ca(),
-            "namespace": namespace,
-        }
-        data = {k: base64.b64encode(v.encode()).decode() for k, v in plain.items()}
+        missing = await self._missing(secret, account)
+        if not missing:
+            return
+        uid = account["metadata"]["uid"]
 
         def filled(old: Object) -> Object:
             metadata = old["metadata"]
@@ -160,18 +169,42 @@ class AccountKeeper:
             return {
                 **old,
                 "metadata": {**metadata, "annotations": marks},
-                "data": {**(old.get("data") or {}), **data},
+                "data": {**(old.get("data") or {}), **missing},
             }
 
         await self._registry.update(secrets, key, filled)
 
-    async def _revoke(self, namespace: str, uid: str) -> None:
-        """Remove the token Secrets of an account that is gone."""
+    async def _account_of(self, namespace: str, annotations: Mapping[str, str]) -> Object | None:
+        name, uid = annotations.get(SERVICE_ACCOUNT_NAME, ""), annotations.get(_ACCOUNT_UID, "")
+        if not name or names.path_segment(name):
+            return None
+        try:
+            account = await self._registry.get(Key("serviceaccounts", namespace, name))
+        except NotFoundError:
+            return None
+        return account if uid in {"", account["metadata"].get("uid")} else None
+
+    async def _missing(self, secret: Object, account: Object) -> dict[str, str]:
+        """Return what it lacks, in base64 (tokens_controller.go, secretUpdateNeeded)."""
+        data, meta = secret.get("data") or {}, secret["metadata"]
+        bundle = _base64(await self._ca())
+        missing = {}
+        if not data.get("token"):
+            missing["token"] = _base64(await self._accounts.issue_legacy(account, meta["name"]))
+        if data.get("ca.crt") != bundle and (bundle or "ca.crt" not in data):
+            missing["ca.crt"] = bundle
+        if not data.get("namespace"):
+            missing["namespace"] = _base64(meta["namespace"])
+        return missing
+
+    async def _revoke(self, task: Task) -> None:
+        """Remove the token Secrets of an account that is gone: of its name, and of no other uid."""
         secrets = KINDS["secrets"]
         selector = parse(secrets, fields=f"type={TOKEN_TYPE}")
-        async for found in every(self._registry.store, selector, namespace):
+        async for found in every(self._registry.store, selector, task.namespace):
             annotations = found.obj["metadata"].get("annotations") or {}
-            if annotations.get(_ACCOUNT_UID) == uid:
+            of_this = annotations.get(SERVICE_ACCOUNT_NAME) == task.name
+            if of_this and annotations.get(_ACCOUNT_UID, "") in {"", task.uid}:
                 await self._registry.delete_found(secrets, found, DeleteOptions())
 
     async def _ca(self) -> str:
@@ -181,5 +214,5 @@ class AccountKeeper:
         return self._bundle
 
 
-def _populated(secret: Object) -> bool:
-    return bool((secret.get("data") or {}).get("token"))
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -125,7 +125,11 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
+    """Read base64url in its one canonical form: a token has one spelling (RFC 4648, 3.5)."""
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BadTokenError("not base64url") from None
+    if _encode(decoded) != text:
+        raise BadTokenError("not base64url")
+    return decoded

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -108,7 +107,7 @@ def _split(path: str) -> tuple[str, str, str]:
     if path.startswith(_CLUSTERS):
         cluster_id, _, rest = path.removeprefix(_CLUSTERS).partition("/")
         prefix, path = f"{_CLUSTERS}{cluster_id}", f"/{rest}"
-    return unquote(cluster_id), prefix, path.rstrip("/") or "/"
+    return cluster_id, prefix, path.rstrip("/") or "/"
 
 
 class Authentication:

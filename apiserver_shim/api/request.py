@@ -12,6 +12,7 @@ from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api.status import StatusError, too_large
 from apiserver_shim.clusters import Cluster
 from apiserver_shim.objects.errors import BadRequestError
+from apiserver_shim.objects.selectors import exact_name
 
 BODY_LIMIT = 3 * 1024 * 1024
 
@@ -44,18 +45,17 @@ class RequestInfo:
     name: str = ""
     subresource: str = ""
     extra: bool = False  # more path segments than any resource has
+    selected: bool = False  # a field selector, not the path, has the name
 
 
-def parse_info(method: str, path: str, *, watch: bool = False) -> RequestInfo:
-    """Read a path below the cluster's root."""
-    parts = path.split("/")[1:]
-    if parts and parts[-1] == "":
-        parts.pop()
-    if len(parts) > 2 and parts[0] == "api":
-        group, version, rest = "", parts[1], parts[2:]
-    elif len(parts) > 3 and parts[0] == "apis":
-        group, version, rest = parts[1], parts[2], parts[3:]
-    else:
+def parse_info(method: str, path: str, *, watch: bool = False, selected: str = "") -> RequestInfo:
+    """Read a path below the cluster's root.
+
+    ``selected`` is the one name that a list's or watch's field selector lets through: a rule's
+    resourceNames are then about it. A deletecollection has no name, whatever it selects.
+    """
+    group, version, rest = _api_parts(path)
+    if not rest:
         return RequestInfo(method.lower(), path)
     legacy = rest[0] == "watch" and len(rest) > 1
     if legacy:
@@ -72,11 +72,27 @@ def parse_info(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         verb = "watch"
     elif not name and verb == "get":
         verb = "watch" if watch else "list"
+        if selected:
+            return RequestInfo(
+                verb, path, group, version, namespace, resource, selected, selected=True
+            )
     elif not name and verb == "delete":
         verb = "deletecollection"
     return RequestInfo(
         verb, path, group, version, namespace, resource, name, subresource, len(rest) > 3
     )
+
+
+def _api_parts(path: str) -> tuple[str, str, list[str]]:
+    """Return (group, version, the segments after them); no segments outside the API."""
+    parts = path.split("/")[1:]
+    if parts and parts[-1] == "":
+        parts.pop()
+    if len(parts) > 2 and parts[0] == "api":
+        return "", parts[1], parts[2:]
+    if len(parts) > 3 and parts[0] == "apis":
+        return parts[1], parts[2], parts[3:]
+    return "", "", []
 
 
 class ApiRequest:
@@ -107,7 +123,9 @@ class ApiRequest:
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._query: dict[str, list[str]] | None = None
-        self.info = parse_info(self.method, self.path, watch=self.flag("watch"))
+        self.info = parse_info(
+            self.method, self.path, watch=self.flag("watch"), selected=self._selected_name()
+        )
         self.user: UserInfo = ANONYMOUS
         self.impersonator: UserInfo | None = None  # who asks to act as the user
         self.decision: Decision | None = None
@@ -145,6 +163,18 @@ class ApiRequest:
                 raise BadRequestError("invalid query string") from None
         return self._query
 
+    def _selected_name(self) -> str:
+        """Return the name in a field selector; "" when the options cannot be read, as upstream."""
+        fields = self.parameter("fieldSelector") if self.query else ""
+        if not fields:
+            return ""
+        try:
+            for number in ("limit", "timeoutSeconds"):
+                self.number(number)
+            return exact_name(labels=self.parameter("labelSelector"), fields=fields)
+        except BadRequestError:
+            return ""
+
     def parameter(self, name: str) -> str:
         values = self.query.get(name)
         return values[0] if values else ""
@@ -152,7 +182,7 @@ class ApiRequest:
     def flag(self, name: str) -> bool:
         """Read a boolean as Go's conversion does: present and neither false nor 0."""
         values = self.query.get(name)
-        return values is not None and values[0] not in {"false", "0"}
+        return values is not None and values[0].lower() not in {"false", "0"}
 
     def number(self, name: str) -> int | None:
         """Read an integer parameter; raises BadRequestError."""

@@ -264,6 +264,7 @@ class Resources:
 def _is_place(request: ApiRequest, strategy: Strategy) -> bool:
     """Tell whether the path is one that this kind has."""
     info = request.info
+    name = "" if info.selected else info.name
     if info.extra or (info.subresource and info.subresource not in strategy.subresources):
         return False
     if info.name in _SEGMENTS_REFUSED or info.namespace in _SEGMENTS_REFUSED:
@@ -271,9 +272,9 @@ def _is_place(request: ApiRequest, strategy: Strategy) -> bool:
     if "%" in info.name or "%" in info.namespace:
         return False
     if strategy.namespaced:
-        return bool(info.namespace) or not info.name
+        return bool(info.namespace) or not name
     # a request for one Namespace is in it, as upstream has it
-    return info.namespace == (info.name if strategy.resource == "namespaces" else "")
+    return info.namespace == (name if strategy.resource == "namespaces" else "")
 
 
 def _is_verb(request: ApiRequest, strategy: Strategy) -> bool:
@@ -297,7 +298,7 @@ def _key(request: ApiRequest, strategy: Strategy) -> Key:
 
 def _selector(request: ApiRequest, strategy: Strategy) -> selectors.Selector:
     fields = request.parameter("fieldSelector")
-    if request.info.verb == "watch" and request.info.name:
+    if request.info.verb == "watch" and request.info.name and not request.info.selected:
         named = f"metadata.name={request.info.name}"
         fields = f"{named},{fields}" if fields else named
     return selectors.parse(strategy, labels=request.parameter("labelSelector"), fields=fields)

@@ -9,7 +9,17 @@ import yaml
 
 from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.fieldset import ATOMIC_STRUCTS
-from apiserver_shim.objects.schema import Bytes, List, Map, Raw, Scalar, Struct, Time, Type
+from apiserver_shim.objects.schema import (
+    Bytes,
+    Integer,
+    List,
+    Map,
+    Raw,
+    Scalar,
+    Struct,
+    Time,
+    Type,
+)
 from apiserver_shim.objects.strategy import Strategy
 
 Schema = dict[str, Any]
@@ -28,7 +38,6 @@ _TYPE_META = {
 _SCALARS: Mapping[type, Schema] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
-    int: {"type": "integer", "format": "int64"},
 }
 
 
@@ -102,6 +111,8 @@ class _Definitions:
         match of:
             case Scalar():
                 return dict(_SCALARS[of.accepts])
+            case Integer():
+                return {"type": "integer", "format": of.go}
             case Bytes():
                 return {"type": "string", "format": "byte"}
             case Time():

@@ -59,6 +59,19 @@ def parse(strategy: Strategy, *, labels: str = "", fields: str = "") -> Selector
     )
 
 
+def exact_name(*, labels: str, fields: str) -> str:
+    """Return the metadata.name that a request's selectors ask for, if it may stand in a path.
+
+    "" if there is none; raises BadRequestError. After RequiresExactMatch of upstream.
+    """
+    if labels:
+        _LabelParser(labels).parse()
+    for key, equal, value in _field_terms(fields):
+        if key == "metadata.name" and equal:
+            return "" if names.path_segment(value) else value
+    return ""
+
+
 def _field_requirement(key: str, equal: bool, value: str) -> Requirement:
     return lambda fields: (fields.get(key, "") == value) == equal
 
