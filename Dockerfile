@@ -5,6 +5,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY sim sim
 COPY kms_emulator kms_emulator
 COPY apiserver_shim apiserver_shim
+COPY bounded_http bounded_http
 RUN python -m venv /opt/acksim \
  && /opt/acksim/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
  # The compose file brings its own etcd.

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import uvicorn
-
+from bounded_http.server import BoundedServer
 from kms_emulator.app import KmsSettings, create_app, open_store
+from kms_emulator.gateway.rendering import refusal
 from kms_emulator.ports import (
     ROOT_ACCESS_KEY,
     ROOT_ACCESS_KEY_ID,
@@ -43,12 +43,11 @@ def main(arguments: list[str] | None = None) -> None:
         call_log=NullCallLog(),
         now=wall_clock,
     )
-    config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False)
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         port = listener.getsockname()[1]
         _say(f"KMS at http://127.0.0.1:{port} (region {options.region}, auth {options.auth})")
         _say(f"AccessKeyId {ROOT_ACCESS_KEY_ID}, AccessKeySecret {ROOT_ACCESS_KEY_SECRET}")
-        uvicorn.Server(config).run(sockets=[listener])
+        BoundedServer(app, refusal=refusal).run(sockets=[listener])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,6 +47,7 @@ from kms_emulator.store_sql import SqlKeyStore
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_EVERY_SECONDS = 1.0
+_READING = ["GET", "HEAD"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,11 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     app = Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.gateway, app.kms = gateway, kms
     app.hosts = AllowedHosts((ALIBABA_CLOUD, *settings.allowed_hosts))
-    app.add_api_route("/healthz", healthz)  # outside the gateway: nobody signs a probe
-    app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys))
-    app.add_api_route("/openapi.json", _openapi)
-    app.add_api_route("/docs", _docs, response_class=HTMLResponse)
+    # outside the gateway: nobody signs a probe
+    app.add_api_route("/healthz", healthz, methods=_READING)
+    app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys), methods=_READING)
+    app.add_api_route("/openapi.json", _openapi, methods=_READING)
+    app.add_api_route("/docs", _docs, methods=_READING, response_class=HTMLResponse)
     app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
     return app
 

@@ -5,13 +5,16 @@ no web page but its own (control_guard).
 """
 
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from bounded_http.head import HeadAsGet
 from kms_emulator.allowed_hosts import AllowedHosts
 from kms_emulator.errors import ApiError
 from kms_emulator.keys import Scope
@@ -132,9 +135,11 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     """The application of the control port."""
     app = FastAPI(title="acksim control API", version=VERSION, docs_url=None, redoc_url=None)
     hosts = AllowedHosts((*settings.hostnames, *settings.allowed_hosts))
+    app.add_middleware(HeadAsGet)
     app.add_middleware(ControlGuard, hosts=hosts, token=token)
     app.exception_handler(ClusterError)(_cluster_error)
     app.exception_handler(ClockError)(_clock_error)
+    app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(ApiError)(_kms_error)
     _add_world(app, clock, closing, addresses)
     _add_accounts(app, credentials, balances)
@@ -255,6 +260,22 @@ def _cluster_json(cluster: Cluster) -> dict[str, Any]:
         "incarnation": cluster.incarnation,
         "created": cluster.created.isoformat(),
     }
+
+
+def refusal(status: HTTPStatus, message: str) -> tuple[bytes, bytes]:
+    """Say why a request never reached the control API; returns (content type, body)."""
+    body = {"code": _code(status), "message": message}
+    return b"application/json", bytes(JSONResponse(body).body)
+
+
+def _code(status: HTTPStatus) -> str:
+    """The name of a status as a code: MethodNotAllowed."""
+    return status.phrase.replace(" ", "").replace("-", "")
+
+
+async def _http_error(_request: Request, error: HTTPException) -> JSONResponse:
+    body = {"code": _code(HTTPStatus(error.status_code)), "message": error.detail}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 
 async def _cluster_error(_request: Request, error: ClusterError) -> JSONResponse:

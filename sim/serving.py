@@ -9,37 +9,9 @@ import sys
 from collections.abc import AsyncIterator
 
 import uvicorn
-from fastapi import FastAPI
 
 from apiserver_shim.api.server import settle
 from sim.listeners import Listener
-
-_SHUTDOWN_SECONDS = 3
-
-
-def http_server(app: FastAPI, *, lifespan: bool = True) -> uvicorn.Server:
-    return uvicorn.Server(_config(app, lifespan=lifespan))
-
-
-def https_server(app: FastAPI, *, certificate: str, private_key: str) -> uvicorn.Server:
-    """Without a lifespan: it shares its application with a plain server."""
-    config = _config(app, lifespan=False)
-    config.ssl_certfile, config.ssl_keyfile = certificate, private_key
-    return uvicorn.Server(config)
-
-
-def _config(app: FastAPI, *, lifespan: bool) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="on" if lifespan else "off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
 
 
 @contextlib.asynccontextmanager

@@ -79,7 +79,8 @@ class Resources:
         strategy = KINDS.get(info.resource) if info.version == "v1" else None
         if strategy is None or strategy.group != info.group or not _is_place(request, strategy):
             return not_found_page()
-        if not _is_verb(request, strategy):
+        if request.method == "HEAD" or not _is_verb(request, strategy):
+            # HEAD: reads have a route for GET alone (endpoints/installer.go)
             raise StatusError(status.method_not_allowed(info.resource, info.verb))
         await request.cluster.ready()
         if strategy.group == RBAC:

@@ -76,6 +76,12 @@ def unsupported_media_type(accepted: Sequence[str]) -> Status:
     return failure(415, "UnsupportedMediaType", message)
 
 
+def upgrade_refused() -> Status:
+    """Answer a watch over a WebSocket; on 503 fabric8 asks again over plain HTTP."""
+    message = "watches over WebSockets are not served; ask without the header Upgrade"
+    return failure(503, "ServiceUnavailable", message)
+
+
 def too_large(limit: int) -> Status:
     message = f"Request entity too large: limit is {limit}"
     return failure(413, "RequestEntityTooLarge", message)

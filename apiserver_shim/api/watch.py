@@ -11,6 +11,7 @@ from typing import Any
 from apiserver_shim.api import negotiation, status
 from apiserver_shim.api.answers import shown
 from apiserver_shim.api.request import ApiRequest
+from apiserver_shim.api.status import StatusError
 from apiserver_shim.objects.errors import InvalidError, forbidden
 from apiserver_shim.objects.lists import parse_revision
 from apiserver_shim.objects.selectors import Selector
@@ -31,6 +32,8 @@ class WatchStream:
         self, request: ApiRequest, selector: Selector, *, now: Callable[[], datetime]
     ) -> None:
         check_options(request)
+        if _asks_for_websocket(request):
+            raise StatusError(status.upgrade_refused())
         self._request = request
         self._selector = selector
         self._now = now
@@ -128,6 +131,14 @@ class WatchStream:
     async def _send(self, kind: str, obj: Object) -> None:
         frame = negotiation.encode_json({"type": kind, "object": obj})
         await self._request.send({"type": "http.response.body", "body": frame, "more_body": True})
+
+
+def _asks_for_websocket(request: ApiRequest) -> bool:
+    """Tell whether the client wants frames (k8s.io/apimachinery httpstream wsstream)."""
+    connection = request.headers.get(b"connection", b"").lower().split(b",")
+    return request.headers.get(b"upgrade", b"").lower() == b"websocket" and b"upgrade" in map(
+        bytes.strip, connection
+    )
 
 
 def check_options(request: ApiRequest) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 from xml.sax.saxutils import escape
 
 import orjson
@@ -114,6 +116,22 @@ def failure(
     if xml:
         return Answer(status, _as_xml("Error", body), _XML)
     return Answer(status, orjson.dumps(body))
+
+
+_REFUSED: Mapping[HTTPStatus, str] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "UnsupportedHTTPMethod",
+    HTTPStatus.REQUEST_TIMEOUT: "RequestTimeout",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "RequestTooLarge",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "RequestTooLarge",
+    HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",
+}
+
+
+def refusal(status: HTTPStatus, message: str) -> tuple[bytes, bytes]:
+    """Say why a request never reached the gateway; returns (content type, body)."""
+    error = ApiError(_REFUSED.get(status, "InvalidRequest"), message)
+    answer = failure(error, status=status, host="", request_id=str(uuid4()), xml=False)
+    return answer.content_type, answer.body
 
 
 def _as_xml(root: str, body: Mapping[str, Any]) -> bytes:

@@ -8,8 +8,10 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from apiserver_shim.storage.etcd import EtcdClient
+from bounded_http.server import BoundedServer
 from kms_emulator.app import KmsSettings, open_store
 from kms_emulator.app import create_app as create_kms
+from kms_emulator.gateway.rendering import refusal
 from kms_emulator.ports import (
     ROOT_ACCESS_KEY_ID,
     ROOT_ACCESS_KEY_SECRET,
@@ -48,10 +50,11 @@ from sim.ack.kubeconfig import ApiServerAddress
 from sim.ack.pki import LocalAuthority
 from sim.clock import Clock
 from sim.control import Addresses, create_control
+from sim.control import refusal as control_refusal
 from sim.kms import Kms
 from sim.layout import Layout
 from sim.listeners import Listener
-from sim.serving import end_requested, http_server, https_server, serving
+from sim.serving import end_requested, serving
 from sim.settings import DEFAULT_REGION, WorldSettings
 from sim.stack.control_plane import Surroundings, control_plane
 
@@ -176,7 +179,8 @@ async def run_emulator(
             ),
         )
         # The control port answers last: who reaches it finds the world complete.
-        async with serving((http_server(control), listeners.control)):
+        server = BoundedServer(control, refusal=control_refusal)
+        async with serving((server, listeners.control)):
             await end_requested()
 
 
@@ -192,7 +196,12 @@ def _alibaba_apis(
     app: FastAPI, settings: WorldSettings, listeners: EmulatorListeners, authority: LocalAuthority
 ) -> contextlib.AbstractAsyncContextManager[None]:
     files = authority.server_files(settings.hostnames)
-    secure = https_server(
-        app, certificate=str(files.certificate), private_key=str(files.private_key)
+    plain = BoundedServer(app, refusal=refusal)
+    # without a lifespan: the plain server has that of their one application
+    secure = BoundedServer(
+        app,
+        refusal=refusal,
+        certificate=(files.certificate, files.private_key),
+        lifespan=False,
     )
-    return serving((http_server(app), listeners.http), (secure, listeners.https))
+    return serving((plain, listeners.http), (secure, listeners.https))

@@ -20,10 +20,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 
+from bounded_http.server import BoundedServer
 from kms_emulator.app import KmsSettings, create_app, open_store
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der
+from kms_emulator.gateway.rendering import refusal
 from kms_emulator.ports import (
     ROOT_ACCESS_KEY,
     ROOT_ACCOUNT_ID,
@@ -237,8 +238,7 @@ def running(store: KeyStore) -> Iterator[World]:
         call_log=world,
         now=world.now,
     )
-    config = uvicorn.Config(app, access_log=False, log_level="warning")
-    server = uvicorn.Server(config)
+    server = BoundedServer(app, refusal=refusal)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         world.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -101,7 +101,7 @@ def test_the_token_of_a_world_elsewhere(tmp_path: Path) -> None:
 def test_nothing_else_reads_the_environment() -> None:
     readers = [
         path.relative_to(ROOT).as_posix()
-        for package in ("sim", "kms_emulator", "apiserver_shim")
+        for package in ("sim", "kms_emulator", "apiserver_shim", "bounded_http")
         for path in (ROOT / package).rglob("*.py")
         if _reads_environment(path)
     ]

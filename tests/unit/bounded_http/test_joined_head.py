@@ -1,6 +1,6 @@
 """An answer's head travels with the beginning of its body."""
 
-from apiserver_shim.api.server import JoinedHead
+from bounded_http.joined_head import JoinedHead
 
 
 class Wire:
