@@ -49,10 +49,8 @@ class Port:
 
     def ask(self, sent: bytes) -> bytes:
         with self.connect() as connection:
-            try:
+            with suppress(ConnectionError, ssl.SSLError):  # refused before all of it was sent
                 connection.sendall(sent)
-            except (ConnectionError, ssl.SSLError):
-                pass  # refused before all of it was sent
             return rest_of(connection)
 
     def is_served(self) -> float:
