@@ -12,6 +12,9 @@ from pathlib import Path
 from apiserver_shim.api.server import run, serve
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticClusters, StaticToken
+from apiserver_shim.encryption.live import verify
+from apiserver_shim.encryption.runtime import Runtime
+from apiserver_shim.errors import EncryptionConfigError
 from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.etcd_auth import EtcdUser
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         tokens = read_tokens(options.token_file) if options.token_file else ()
         run(_serve(options, tokens))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EncryptionConfigError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -47,6 +50,10 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
             options.kubernetes_version, unsafe_deletion=options.allow_unsafe_deletion or None
         ),
     )
+    if spec.encryption_config is not None:
+        runtime = Runtime(_now, version=replace(spec.version, kms_v1=True))
+        reload = options.encryption_provider_config_automatic_reload
+        await verify(spec.encryption_config, runtime, reload=reload)
     etcd = etcd_client(options)
     app = create_app(
         ShimSettings(
@@ -57,7 +64,7 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         ),
         etcd=etcd,
         source=StaticClusters([spec]),
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )
     scheme = "https" if options.cert else "http"
     try:
@@ -70,6 +77,10 @@ async def _serve(options: argparse.Namespace, tokens: tuple[StaticToken, ...]) -
         )
     finally:
         await etcd.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def etcd_client(options: argparse.Namespace) -> EtcdClient:

@@ -12,11 +12,10 @@ from typing import Protocol
 from apiserver_shim.access.accounts import AccountTokens
 from apiserver_shim.access.keeper import AccountKeeper
 from apiserver_shim.access.roles import RoleCache
-from apiserver_shim.encryption import config
 from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import KmsCheck, TransformerSet
-from apiserver_shim.errors import EncryptionConfigError, ShimError, TransformError
+from apiserver_shim.errors import EncryptionConfigError, ShimError
 from apiserver_shim.kubernetes_version import KubernetesVersion
 from apiserver_shim.metrics import Metrics
 from apiserver_shim.objects.admission import NamespaceAdmission
@@ -101,9 +100,9 @@ class Surroundings:
 
 
 class ClusterEncryption:
-    """A cluster's encryption configuration; while it cannot be loaded, what it protects is shut.
+    """A cluster's encryption configuration; the cluster is shut until it was loaded once.
 
-    A real API server would not start. Here the other resources, and the other clusters, go on.
+    A real API server would not start. Here the other clusters go on, and the file may be mended.
     """
 
     def __init__(
@@ -122,57 +121,29 @@ class ClusterEncryption:
             reload_interval=shared.reload_seconds,
         )
         self.transformers = self._live.transformers
-        self.opened = asyncio.Event()
+        self.tried = asyncio.Event()  # the transformers open, or know why they refuse
+        self.loaded = asyncio.Event()
 
     async def run(self) -> None:
         """Load the configuration, again and again while it is bad; then keep it until cancelled."""
+        told = ""
         try:
-            while True:
+            while not self.loaded.is_set():
                 try:
                     await self._live.start()
-                    break
+                    self.loaded.set()
                 except EncryptionConfigError as error:
-                    log.error("%s", error.message)  # noqa: TRY400 - a user's file, no bug of ours
-                    await asyncio.to_thread(self._shut, error.message)
-                self.opened.set()
-                await asyncio.sleep(_RETRY_SECONDS)
-            self.opened.set()
+                    if error.message != told:
+                        # a user's file, no bug of ours
+                        log.error("%s: %s", self._path, error.message)  # noqa: TRY400
+                        told = error.message
+                    self.tried.set()
+                    await asyncio.sleep(_RETRY_SECONDS)
+            self.tried.set()
             await asyncio.Event().wait()
         finally:
-            self.opened.set()
+            self.tried.set()
             await self._live.stop()
-
-    def _shut(self, reason: str) -> None:
-        shut = Shut(reason)
-        check = KmsCheck("kms-providers", shut.fail)
-        self.transformers.swap(dict.fromkeys(self._protected(), shut), checks=(check,))
-
-    def _protected(self) -> set[str]:
-        try:
-            rules = config.load(self._path).configuration.resources
-        except EncryptionConfigError:
-            return {"secrets"}
-        return {"secrets"}.union(*(rule.resources for rule in rules))
-
-
-class Shut:
-    """The transformer of resources whose encryption could not be set up: refuses both ways."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    async def fail(self) -> None:
-        raise TransformError(self._reason)
-
-    async def to_storage(self, data: bytes, authenticated_data: bytes) -> bytes:  # noqa: ARG002
-        raise TransformError(self._reason)
-
-    async def from_storage(
-        self,
-        data: bytes,  # noqa: ARG002
-        authenticated_data: bytes,  # noqa: ARG002
-    ) -> tuple[bytes, bool]:
-        raise TransformError(self._reason)
 
 
 class Cluster:
@@ -187,7 +158,9 @@ class Cluster:
             if spec.encryption_config
             else None
         )
-        self._transformers = self._encryption.transformers if self._encryption else TransformerSet()
+        self._transformers = (
+            self._encryption.transformers if self._encryption else TransformerSet({})
+        )
         self.store = Store(
             shared.etcd,
             prefix=spec.etcd_prefix,
@@ -222,12 +195,19 @@ class Cluster:
         return True
 
     async def ready(self) -> None:
-        """Wait until the first namespaces exist; raises StorageError when etcd is away."""
+        """Wait until the first namespaces exist; raises StorageError when etcd is away.
+
+        Raises EncryptionConfigError while the encryption configuration cannot be loaded.
+        """
         if self._encryption is not None:
-            await self._encryption.opened.wait()
+            await self._encryption.tried.wait()
+            self._transformers.check_loaded()
         await self._lifecycle.bootstrapped()
 
-    def kms_checks(self) -> tuple[KmsCheck, ...]:
+    async def kms_checks(self) -> tuple[KmsCheck, ...]:
+        """Return the health checks of KMS, once the encryption configuration was tried."""
+        if self._encryption is not None:
+            await self._encryption.tried.wait()
         return self._transformers.checks()
 
     async def close(self) -> None:
@@ -238,9 +218,21 @@ class Cluster:
         await self.roles.close()
 
     async def _run(self) -> None:
+        if self._encryption is None:
+            await self._work()
+            return
+        opening = asyncio.create_task(self._encryption.run())
+        try:
+            await self._encryption.loaded.wait()
+            await self._work()
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+
+    async def _work(self) -> None:
         preparing = asyncio.create_task(self._prepare())
         try:
-            await self._serve()
+            await self._lifecycle.run()
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
@@ -255,18 +247,6 @@ class Cluster:
             except ShimError as error:
                 log.warning("preparing cluster %s: %s", self.spec.id, error.message)
             await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _serve(self) -> None:
-        if self._encryption is None:
-            await self._lifecycle.run()
-            return
-        opening = asyncio.create_task(self._encryption.run())
-        try:
-            await self._encryption.opened.wait()
-            await self._lifecycle.run()
-        finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
 
 
 class Clusters:

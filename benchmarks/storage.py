@@ -79,7 +79,7 @@ async def transformers(
     provider: str, socket: str, directory: Path
 ) -> AsyncIterator[TransformerSet]:
     if provider == "identity":
-        yield TransformerSet()
+        yield TransformerSet({})
         return
     path = directory / f"{provider}.yaml"
     kms: dict[str, Any] = {"apiVersion": provider, "name": "bench", "endpoint": socket}

@@ -16,7 +16,7 @@ _ETCD_TIMEOUT = 2.0
 async def health(request: ApiRequest) -> Reply:
     """Answer one endpoint, or one check of it."""
     endpoint, _, name = request.path[1:].partition("/")
-    checks = _checks(request.cluster, endpoint)
+    checks = await _checks(request.cluster, endpoint)
     if name:
         check = checks.get(name)
         return await _single(check) if check else not_found_page()
@@ -47,7 +47,7 @@ async def _single(check: Check) -> Reply:
     return text_reply(200, "ok")
 
 
-def _checks(cluster: Cluster, endpoint: str) -> dict[str, Check]:
+async def _checks(cluster: Cluster, endpoint: str) -> dict[str, Check]:
     async def ping() -> None:
         """Succeed: whoever answers is alive."""
 
@@ -58,7 +58,7 @@ def _checks(cluster: Cluster, endpoint: str) -> dict[str, Check]:
     checks: dict[str, Check] = {"ping": ping, "etcd": etcd}
     # a restart would not bring a key back, which upstream saw in 1.29
     if endpoint != "livez" or cluster.spec.version.kms_in_livez:
-        checks.update({check.name: check.run for check in cluster.kms_checks()})
+        checks.update({check.name: check.run for check in await cluster.kms_checks()})
     return checks
 
 

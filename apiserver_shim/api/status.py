@@ -239,6 +239,7 @@ _RENDER: Mapping[type, Callable[[Any, str, str], Status]] = {
     storage.ReadableError: _readable,
     storage.StorageReadError: _storage_read,
     storage.TransformError: _internal,
+    storage.EncryptionConfigError: _internal,
     storage.DecodeError: _internal,
     storage.EncodeError: _bad_request,
     storage.StorageUnavailableError: _unavailable,

@@ -1,7 +1,7 @@
 """Builds what an EncryptionConfiguration describes: chains, plugin connections, polls, probes."""
 
 import asyncio
-import base64
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -26,6 +26,8 @@ from apiserver_shim.encryption.transformer import (
     Transformer,
 )
 from apiserver_shim.errors import EncryptionConfigError
+
+log = logging.getLogger(__name__)
 
 _NO_V1 = (
     "KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 "
@@ -119,11 +121,15 @@ class Assembly:
 
 
 def _secrets(keys: Sequence[NamedKey]) -> list[tuple[str, bytes]]:
-    return [(key.name, base64.b64decode(key.secret)) for key in keys]
+    return [(key.name, key.decoded()) for key in keys]
 
 
 async def _keep_polling(envelope: EnvelopeV2) -> None:
     """Look often in real time; whether a poll is due is for the envelope and its clocks to say."""
     while True:
         await asyncio.sleep(_TICK)
-        await envelope.poll_if_due()
+        try:
+            await envelope.poll_if_due()
+        except Exception:
+            # without polls a key's change and a plugin's recovery would go unnoticed
+            log.exception("polling a KMS plugin failed")

@@ -3,6 +3,7 @@
 Load wrappers and messages are those of k8s.io/apiserver server/options/encryptionconfig.
 """
 
+import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from apiserver_shim.errors import EncryptionConfigError
+from apiserver_shim import yaml_json
+from apiserver_shim.errors import EncryptionConfigError, YamlError
 
 _API_VERSION = "apiserver.config.k8s.io/v1"
 _KIND = "EncryptionConfiguration"
@@ -28,6 +28,11 @@ class NamedKey:
 
     name: str
     secret: str = field(repr=False)
+
+    def decoded(self) -> bytes:
+        """Return the key's bytes as Go's decoder does, which skips line breaks; or ValueError."""
+        joined = self.secret.replace("\r", "").replace("\n", "")
+        return binascii.a2b_base64(joined, strict_mode=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,8 @@ def load(path: Path) -> Loaded:
             f'error while loading file: encryption provider configuration file "{path}" is empty'
         )
     try:
-        configuration = parse(data.decode())
-    except (EncryptionConfigError, UnicodeDecodeError) as error:
+        configuration = parse(data)
+    except EncryptionConfigError as error:
         raise EncryptionConfigError(
             f'error decoding encryption provider configuration file "{path}": {error}'
         ) from None
@@ -106,13 +111,14 @@ def digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def parse(text: str) -> EncryptionConfiguration:
+def parse(data: bytes) -> EncryptionConfiguration:
     """Decode YAML or JSON; unknown and duplicate fields are errors."""
     try:
-        # The loader is PyYAML's safe one; the subclass only refuses duplicate keys.
-        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise EncryptionConfigError(f"yaml: {' '.join(str(error).split())}") from None
+        document, repeated = yaml_json.to_json(data)
+    except YamlError as error:
+        raise EncryptionConfigError(error.message) from None
+    if repeated:
+        raise EncryptionConfigError(f"strict decoding error: {repeated}")
     fields = _fields(document, "", {"apiVersion", "kind", "resources"})
     version, kind = fields.get("apiVersion"), fields.get("kind")
     if (version, kind) != (_API_VERSION, _KIND):
@@ -121,21 +127,6 @@ def parse(text: str) -> EncryptionConfiguration:
     return EncryptionConfiguration(
         tuple(_rule(rule, f"resources[{index}]") for index, rule in enumerate(rules))
     )
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a mapping that names a key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise EncryptionConfigError(
-                    f'yaml: unmarshal errors: line {line}: key "{key.value}" already set in map'
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
 
 
 def _rule(value: Any, path: str) -> ResourceRule:

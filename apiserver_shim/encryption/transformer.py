@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
-from apiserver_shim.errors import TransformError
+from apiserver_shim.errors import EncryptionConfigError, TransformError
 from apiserver_shim.groups import group_of, qualified
 from apiserver_shim.metrics import Transformation, TransformationMetrics
 
@@ -147,7 +147,7 @@ class TransformerSet:
 
     def __init__(
         self,
-        transformers: Mapping[str, Transformer] | None = None,
+        transformers: Mapping[str, Transformer],
         *,
         checks: Sequence[KmsCheck] = (),
         metrics: TransformationMetrics | None = None,
@@ -158,10 +158,33 @@ class TransformerSet:
         """
         self._plain = Identity()
         self._metrics = metrics
-        self.swap(transformers or {}, checks=checks)
+        self.swap(transformers, checks=checks)
+
+    @classmethod
+    def unloaded(cls, *, metrics: TransformationMetrics | None = None) -> "TransformerSet":
+        """Return a set that has no transformer for anything until its first ``swap``."""
+        transformers = cls({}, metrics=metrics)
+        transformers.refuse("the encryption configuration has not been loaded yet")
+        return transformers
+
+    def refuse(self, reason: str) -> None:
+        """Have no transformer for anything, nor health, until the next ``swap``."""
+
+        async def fail() -> None:
+            raise TransformError(reason)
+
+        self._change({}, checks=(KmsCheck("kms-providers", fail),), refusal=reason)
+
+    def check_loaded(self) -> None:
+        """Raise EncryptionConfigError with the reason while there is no configuration."""
+        if self._refusal:
+            raise EncryptionConfigError(self._refusal)
 
     def for_resource(self, resource: str) -> Transformer:
-        """Return the transformer of ``resource``, identity when nothing is configured."""
+        """Return the transformer of ``resource``, identity when the configuration names none.
+
+        Raises EncryptionConfigError while there is no configuration.
+        """
         return self._resolved.get(resource) or self._resolve(resource)
 
     def checks(self) -> tuple[KmsCheck, ...]:
@@ -172,11 +195,18 @@ class TransformerSet:
         self, transformers: Mapping[str, Transformer], *, checks: Sequence[KmsCheck] = ()
     ) -> None:
         """Serve these from the next operation on; running ones end with what they began."""
+        self._change(transformers, checks=checks, refusal="")
+
+    def _change(
+        self, transformers: Mapping[str, Transformer], *, checks: Sequence[KmsCheck], refusal: str
+    ) -> None:
+        self._refusal = refusal
         self._configured = dict(transformers)
         self._checks = tuple(checks)
         self._resolved: dict[str, Transformer] = {}
 
     def _resolve(self, resource: str) -> Transformer:
+        self.check_loaded()
         configured = self._configured
         found = (
             configured.get(qualified(resource))

@@ -1,7 +1,5 @@
 """What upstream refuses in an EncryptionConfiguration (apis/apiserver/validation)."""
 
-import base64
-import binascii
 from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -95,8 +93,8 @@ def _key_faults(keys: Sequence[NamedKey], path: str, sizes: Collection[int]) -> 
             yield _required(f"{at}.secret", "secret is a mandatory field for a key")
             continue
         try:
-            size = len(base64.b64decode(key.secret, validate=True))
-        except binascii.Error:
+            size = len(key.decoded())
+        except ValueError:
             yield _invalid(f"{at}.secret", "REDACTED", "secrets must be base64 encoded")
             continue
         if size not in sizes:

@@ -17,17 +17,20 @@ from tests.contract.apiserver.test_watch import Watching
 SECRETS = "/api/v1/namespaces/default/secrets"
 
 
+AES = """\
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers:
+  - aesgcm: {{keys: [{{name: {name}, secret: {key}}}]}}
+  - identity: {{}}
+"""
+
+
 def aes_config(path: Path, name: str = "k1") -> Path:
     key = base64.b64encode(os.urandom(32)).decode()
-    path.write_text(
-        "apiVersion: apiserver.config.k8s.io/v1\n"
-        "kind: EncryptionConfiguration\n"
-        "resources:\n"
-        "- resources: [secrets]\n"
-        "  providers:\n"
-        f"  - aesgcm: {{keys: [{{name: {name}, secret: {key}}}]}}\n"
-        "  - identity: {}\n"
-    )
+    path.write_text(AES.format(name=name, key=key))
     return path
 
 
@@ -140,16 +143,40 @@ def test_a_namespace_with_an_unreadable_secret_stays(shim: Shim, tmp_path: Path)
         until(lambda: client.get("/api/v1/namespaces/team").status_code == 404)
 
 
-def test_a_broken_configuration_shuts_what_it_protects(shim: Shim, tmp_path: Path) -> None:
+NOT_LOADED = {
+    "another kind": "kind: Nonsense\n",
+    "a template": AES.format(name="k1", key="{{ encryption_key }}"),
+    "typographic quotes": AES.format(name="k1", key="“c2VjcmV0IGlzIHNlY3VyZQ==”"),
+    "an odd key": AES.format(name="k1", key="{[a]: b}"),
+    "brackets": "[" * 3000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", NOT_LOADED.values(), ids=NOT_LOADED)
+def test_a_cluster_is_shut_until_its_configuration_is_loaded(
+    shim: Shim, tmp_path: Path, text: str
+) -> None:
     config = tmp_path / "enc.yaml"
-    config.write_text("kind: Nonsense\n")
+    config.write_text(text)
     broken, healthy = shim.new_cluster(encryption_config=config), shim.new_cluster()
     with broken.client() as client:
-        answer = client.post(SECRETS, json={"metadata": {"name": "x"}})
-        assert answer.status_code == 500
-        assert "got unexpected config type" in answer.json()["message"]
         maps = "/api/v1/namespaces/default/configmaps"
-        assert client.post(maps, json={"metadata": {"name": "x"}}).status_code == 201
+        body = {"metadata": {"name": "x"}}
+        unsafe = {"ignoreStoreReadErrorWithClusterBreakingPotential": "true"}
+        refused = [
+            *(client.post(path, json=body) for path in (SECRETS, maps)),
+            *(client.get(path) for path in (SECRETS, f"{SECRETS}/x", maps)),
+            client.get("/api/v1/secrets"),
+            client.get(SECRETS, params={"watch": "1", "timeoutSeconds": "1"}),
+            client.put(f"{SECRETS}/x", json=body),
+            client.patch(f"{SECRETS}/x", json={}),
+            client.delete(f"{SECRETS}/x", params=unsafe),
+            client.delete(SECRETS),
+        ]
+        for answer in refused:
+            assert answer.status_code == 500, answer.text
+            assert "Internal error occurred: error while parsing file: " in answer.text
         ready = client.get("/readyz?verbose")
         assert ready.status_code == 500
         assert "[-]kms-providers failed: reason withheld" in ready.text
@@ -157,11 +184,19 @@ def test_a_broken_configuration_shuts_what_it_protects(shim: Shim, tmp_path: Pat
         single = client.get("/readyz/kms-providers")
         assert single.status_code == 500
         assert single.text.startswith("internal server error: error while parsing file: ")
-        aes_config(config)
-        until(lambda: client.get("/readyz").status_code == 200)
-        assert client.post(SECRETS, json={"metadata": {"name": "x"}}).status_code == 201
     with healthy.client() as client:
         assert client.get("/readyz").status_code == 200
+        assert client.post(SECRETS, json=body).status_code == 201
+
+
+def test_a_cluster_opens_once_its_configuration_is_mended(shim: Shim, tmp_path: Path) -> None:
+    config = tmp_path / "enc.yaml"
+    config.write_text(NOT_LOADED["a template"])
+    with shim.new_cluster(encryption_config=config).client() as client:
+        assert client.get(SECRETS).status_code == 500
+        aes_config(config)
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get(SECRETS).json()["items"] == []
         assert client.post(SECRETS, json={"metadata": {"name": "x"}}).status_code == 201
 
 

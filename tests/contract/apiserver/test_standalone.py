@@ -45,3 +45,17 @@ def test_half_a_certificate_is_refused() -> None:
     command = [sys.executable, "-m", "apiserver_shim", "--etcd=http://x:1", "--cert=x"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (2, "--cert and --key go together\n")
+
+
+def test_a_server_with_a_bad_encryption_configuration_does_not_start(tmp_path: Path) -> None:
+    config = tmp_path / "enc.yaml"
+    config.write_text("{{ configuration }}")
+    command = [sys.executable, "-m", "apiserver_shim", "--etcd=http://127.0.0.1:1"]
+    command += ["--listen=127.0.0.1:0", f"--encryption-provider-config={config}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "error while parsing file: error decoding encryption provider configuration file "
+        f'"{config}": '
+    )
+    assert "Traceback" not in done.stderr

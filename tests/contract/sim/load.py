@@ -54,7 +54,7 @@ def fill(cluster: ClusterUnderTest, number: int) -> None:
     async def run() -> None:
         etcd = EtcdClient(cluster.world.facts.etcd)
         prefix = cluster.facts["etcd_prefix"]
-        store = Store(etcd, prefix=prefix, transformers=TransformerSet())
+        store = Store(etcd, prefix=prefix, transformers=TransformerSet({}))
         names = iter(range(number))
 
         async def work() -> None:

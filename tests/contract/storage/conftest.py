@@ -161,7 +161,7 @@ def prefix() -> str:
 @pytest.fixture
 def store(etcd: EtcdClient, prefix: str) -> Store:
     """A store without encryption."""
-    return Store(etcd, prefix=prefix, transformers=TransformerSet())
+    return Store(etcd, prefix=prefix, transformers=TransformerSet({}))
 
 
 @pytest.fixture

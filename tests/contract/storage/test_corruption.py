@@ -43,7 +43,7 @@ def key(name: str) -> Key:
 def telling(etcd: EtcdClient, prefix: str) -> Callable[[int], Store]:
     def make(minor: int) -> Store:
         version = KubernetesVersion(minor, unsafe_deletion=True)
-        return Store(etcd, prefix=prefix, transformers=TransformerSet(), version=version)
+        return Store(etcd, prefix=prefix, transformers=TransformerSet({}), version=version)
 
     return make
 

@@ -42,7 +42,7 @@ APP1 = Key("secrets", "default", "app1")
 
 
 def plain_store(etcd: EtcdClient) -> Store:
-    return Store(etcd, prefix="/registry", transformers=TransformerSet())
+    return Store(etcd, prefix="/registry", transformers=TransformerSet({}))
 
 
 async def fill(store: Store, secret: MakeSecret) -> None:
@@ -264,7 +264,7 @@ async def test_a_password_serves_beyond_its_tokens_and_restarts(
         await store.replace(APP1, secret(a="MQ=="), current=current)
         assert (await asyncio.wait_for(following, 5)).type == "MODIFIED"
     with pytest.raises(StorageError, match="etcdserver: permission denied"):
-        await Store(etcd, prefix="/other", transformers=TransformerSet()).get(APP1)
+        await Store(etcd, prefix="/other", transformers=TransformerSet({})).get(APP1)
     await etcd.close()
 
 

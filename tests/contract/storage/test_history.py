@@ -100,7 +100,7 @@ def replay(events: list[WatchEvent], revision: int) -> State:
 async def test_watch_lists_and_answers_tell_one_history(
     etcd: EtcdClient, prefix: str, secret: MakeSecret, seed: int
 ) -> None:
-    store = Store(etcd, prefix=prefix, transformers=TransformerSet())
+    store = Store(etcd, prefix=prefix, transformers=TransformerSet({}))
     begin = await store.latest_revision("secrets")
     clients = [Client(store, secret, random.Random(seed * 100 + n)) for n in range(CLIENTS)]
     events: list[WatchEvent] = []

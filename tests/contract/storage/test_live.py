@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from apiserver_shim.encryption import config
+from apiserver_shim.encryption.assembly import Assembly
 from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import EncryptionConfigError, TransformError
@@ -50,6 +52,13 @@ async def live(path: Path, time: Time) -> AsyncIterator[LiveEncryption]:
 
 async def sealed(live: LiveEncryption) -> bytes:
     return await live.transformers.for_resource("secrets").to_storage(b"k8s\0value", b"/key")
+
+
+def raising(fault: Exception) -> Callable[..., Any]:
+    def fail(*_: Any) -> Any:
+        raise fault
+
+    return fail
 
 
 async def test_a_new_configuration_is_taken_up(
@@ -110,6 +119,111 @@ async def test_a_bad_file_keeps_the_old_configuration(
         return live.failure == ""
 
     await until(recovered)
+
+
+FAULTS = [
+    RecursionError("maximum recursion depth exceeded"),
+    TypeError("unhashable type: 'list'"),
+    ValueError("string argument should contain only ASCII characters"),
+    MemoryError(),
+    OSError("input/output error"),
+    KeyError("c2VjcmV0"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+async def test_nothing_is_open_after_a_load_that_failed_in_any_way(
+    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    path.write_text(IDENTITY)
+    live = LiveEncryption(path, Runtime(time.now), reload_interval=0.05)
+    places: list[tuple[object, str]] = [(config, "load"), (Assembly, "prime")]
+    for owner, name in places:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, raising(fault))
+            with pytest.raises(EncryptionConfigError, match=type(fault).__name__) as caught:
+                await live.start()
+        assert "c2VjcmV0" not in caught.value.message
+        for resource in ("secrets", "configmaps", "namespaces"):
+            with pytest.raises(EncryptionConfigError) as refused:
+                live.transformers.for_resource(resource)
+            assert refused.value.message == caught.value.message
+        (check,) = live.transformers.checks()
+        with pytest.raises(TransformError):
+            await check.run()
+    await live.start()
+    assert await sealed(live) == b"k8s\0value"
+    await live.stop()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+async def test_watching_survives_a_reload_that_failed_in_any_way(
+    live: LiveEncryption,
+    path: Path,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Exception,
+) -> None:
+    async def noticed() -> bool:
+        return live.failure != ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(config, "load", raising(fault))
+        path.write_text(IDENTITY + "# changed\n")
+        await until(noticed)
+    assert type(fault).__name__ in live.failure
+    assert live.failure in caplog.messages
+    assert "c2VjcmV0" not in caplog.text
+    assert await sealed(live) == b"k8s\0value"
+
+    async def recovered() -> bool:
+        return live.failure == ""
+
+    await until(recovered)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 3000,
+        IDENTITY.replace("{}", "{{ provider }}"),
+        IDENTITY.replace("{}", "{[a]: b}"),
+        IDENTITY.replace("identity: {}", "? {kms: x}"),
+        IDENTITY.replace("{}", "“x”"),
+        "\0",
+        "a: &a [*a]\n",
+    ],
+)
+async def test_the_old_configuration_serves_until_a_good_file_follows_a_bad_one(
+    path: Path, plugin: ThirdPartyPlugin, time: Time, until: Until, text: str
+) -> None:
+    runtime = Runtime(time.now)
+    path.write_text(kms(plugin.endpoint, "v1"))
+    live = LiveEncryption(path, runtime, reload_interval=0.05)
+    await live.start()
+    path.write_text(text)
+
+    def reloads(status: str) -> float:
+        name = "apiserver_encryption_config_controller_automatic_reloads_total"
+        lines = runtime.metrics.render().splitlines()
+        counted = [line for line in lines if line.startswith(name) and f'"{status}"' in line]
+        return float(counted[0].rpartition(" ")[2]) if counted else 0.0
+
+    async def tried_twice() -> bool:
+        return reloads("failure") >= 2
+
+    await until(tried_twice)
+    assert (await sealed(live)).startswith(b"k8s:enc:kms:v1:p0:")
+    path.write_text(kms(plugin.endpoint, "v2"))
+
+    async def taken_up() -> bool:
+        return (await sealed(live)).startswith(b"k8s:enc:kms:v2:p0:")
+
+    await until(taken_up)
+    assert reloads("success") == 1
+    await live.stop()
 
 
 async def test_an_unhealthy_provider_is_not_taken_up(

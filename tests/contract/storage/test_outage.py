@@ -26,7 +26,7 @@ async def test_a_stopped_etcd_fails_fast_and_is_found_again(
     own_etcd: EtcdProcess, secret: MakeSecret, until: Until
 ) -> None:
     client = EtcdClient([own_etcd.endpoint])
-    store = Store(client, prefix="/registry", transformers=TransformerSet())
+    store = Store(client, prefix="/registry", transformers=TransformerSet({}))
     await store.create(APP1, secret())
     current = await store.get(APP1)
     await own_etcd.stop()
@@ -57,7 +57,7 @@ async def test_a_stopped_etcd_fails_fast_and_is_found_again(
 
 async def test_a_silent_etcd_times_out(own_etcd: EtcdProcess, secret: MakeSecret) -> None:
     client = EtcdClient([own_etcd.endpoint], timeout=0.5)
-    store = Store(client, prefix="/registry", transformers=TransformerSet())
+    store = Store(client, prefix="/registry", transformers=TransformerSet({}))
     await store.create(APP1, secret())
     own_etcd.signal(signal.SIGSTOP)
     try:
@@ -72,7 +72,7 @@ async def test_a_silent_etcd_times_out(own_etcd: EtcdProcess, secret: MakeSecret
 
 async def test_another_endpoint_takes_over(etcd_process: EtcdProcess, secret: MakeSecret) -> None:
     client = EtcdClient(["http://127.0.0.1:1", etcd_process.endpoint])
-    store = Store(client, prefix="/takeover", transformers=TransformerSet())
+    store = Store(client, prefix="/takeover", transformers=TransformerSet({}))
     # A write that never left the first endpoint may go to the second.
     await store.create(APP1, secret())
     assert (await store.get(APP1)).obj["data"] == secret()["data"]

@@ -89,8 +89,8 @@ async def test_a_leader_that_dies_under_load_costs_no_event_and_no_write(
 ) -> None:
     endpoints = [member.endpoint for member in members]
     writing, watching = EtcdClient(endpoints, timeout=2), EtcdClient(endpoints[::-1], timeout=2)
-    store = Store(writing, prefix="/registry", transformers=TransformerSet())
-    other = Store(watching, prefix="/registry", transformers=TransformerSet())
+    store = Store(writing, prefix="/registry", transformers=TransformerSet({}))
+    other = Store(watching, prefix="/registry", transformers=TransformerSet({}))
     await store.create(COUNTER, counted(0))
     start = (await store.get(COUNTER)).revision
     seen: list[tuple[int, int]] = []

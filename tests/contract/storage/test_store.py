@@ -158,7 +158,7 @@ async def test_a_list_is_in_order_and_keeps_namespaces_apart(
 async def test_stores_do_not_see_each_other(
     store: Store, etcd: EtcdClient, prefix: str, secret: MakeSecret
 ) -> None:
-    other = Store(etcd, prefix=f"{prefix}-2", transformers=TransformerSet())
+    other = Store(etcd, prefix=f"{prefix}-2", transformers=TransformerSet({}))
     await other.create(APP1, secret())
     assert names(await store.list("secrets")) == []
     with pytest.raises(NotFoundError):
@@ -254,7 +254,7 @@ async def test_cluster_scoped_objects_have_no_namespace(
 
 
 async def test_events_are_stored_under_a_lease(etcd: EtcdClient) -> None:
-    store = Store(etcd, prefix="/leased", transformers=TransformerSet())
+    store = Store(etcd, prefix="/leased", transformers=TransformerSet({}))
     leases = []
     for name in ("e1", "e2"):
         key = Key("events", "n", name)

@@ -46,7 +46,7 @@ async def change(store: Store, obj: dict[str, Any]) -> int:
 @pytest.fixture
 async def own_store(own_etcd: EtcdProcess) -> AsyncGenerator[Store]:
     client = EtcdClient([own_etcd.endpoint], timeout=2)
-    yield Store(client, prefix="/registry", transformers=TransformerSet())
+    yield Store(client, prefix="/registry", transformers=TransformerSet({}))
     await client.close()
 
 
@@ -166,7 +166,7 @@ async def test_a_watch_resumes_only_where_history_is_kept(
     await own_etcd.start()
     # Written and compacted by another client before this watch is back.
     other = EtcdClient([own_etcd.endpoint])
-    meanwhile = Store(other, prefix="/registry", transformers=TransformerSet())
+    meanwhile = Store(other, prefix="/registry", transformers=TransformerSet({}))
     for number in ("Mg==", "Mw==", "NA=="):
         await eventually_change(meanwhile, secret(a=number))
     await other.compact(await meanwhile.latest_revision("secrets"))

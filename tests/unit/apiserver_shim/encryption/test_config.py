@@ -27,9 +27,13 @@ def text(*providers: dict[str, Any], resources: list[str] | None = None) -> str:
     return yaml.safe_dump({**HEAD, "resources": [rule]})
 
 
+def encoded(*providers: dict[str, Any]) -> bytes:
+    return text(*providers).encode()
+
+
 def refused(document: str, *, reload: bool = True) -> str:
     def check() -> None:
-        parsed = config.parse(document)
+        parsed = config.parse(document.encode())
         validation.validate(parsed, reload=reload)
         validation.refuse_masked(parsed)
 
@@ -52,7 +56,7 @@ resources:
       timeout: 3s
   - identity: {}
 """
-    configuration = config.parse(document)
+    configuration = config.parse(document.encode())
     validation.validate(configuration, reload=True)
     (rule,) = configuration.resources
     assert rule.resources == ("secrets",)
@@ -71,14 +75,14 @@ resources:
     ("duration", "seconds"), [("3s", 3), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), ("0", 0)]
 )
 def test_timeouts_are_go_durations(duration: str, seconds: float) -> None:
-    configuration = config.parse(text({"kms": {**KMS, "timeout": duration}}))
+    configuration = config.parse(encoded({"kms": {**KMS, "timeout": duration}}))
     kms = configuration.resources[0].providers[0].kms
     assert kms is not None
     assert kms.timeout == pytest.approx(seconds)
 
 
 def test_secrets_are_not_printed() -> None:
-    configuration = config.parse(text({"aesgcm": {"keys": [{"name": "a", "secret": KEY}]}}))
+    configuration = config.parse(encoded({"aesgcm": {"keys": [{"name": "a", "secret": KEY}]}}))
     assert KEY not in repr(configuration)
 
 
@@ -209,7 +213,7 @@ def test_what_is_missing_is_named() -> None:
 def test_names_of_v1_need_be_unique_only_with_reload() -> None:
     v1 = {"kms": {**KMS, "apiVersion": "v1"}}
     document = text(v1, v1)
-    validation.validate(config.parse(document), reload=False)
+    validation.validate(config.parse(document.encode()), reload=False)
     assert "duplicate KMS provider name ack, names must be unique" in refused(document)
     assert "names must be unique" in refused(text({"kms": KMS}, {"kms": KMS}), reload=False)
 
