@@ -8,6 +8,7 @@
      +- KeyExistsError
      +- AliasExistsError
     NewerSchemaError                a database from the future
+    DatabaseBusyError               a database that another program keeps to itself
     SeedError                       a seed file with a mistake
     UnopenableError                 what the cipher says of bytes it did not make
     UnreadableBlobError             what the blob parser says of them
@@ -326,6 +327,10 @@ class NewerSchemaError(Exception):
 
     def __init__(self, found: str, known: str) -> None:
         super().__init__(f"the database has schema {found}, and this program knows {known} at most")
+
+
+class DatabaseBusyError(Exception):
+    """Another program keeps an SQLite file locked; the text says for how long it did."""
 
 
 # Bytes that are not what they should be, and clients that left

@@ -4,8 +4,12 @@ So a port that is taken is an error at once and in one place, any port may be 0,
 that restarts keeps its address: connections wait meanwhile instead of being refused.
 """
 
+import contextlib
+import random
 import socket
 from dataclasses import dataclass
+
+from sim.settings import LOOPBACK
 
 BACKLOG = 1024
 
@@ -51,8 +55,13 @@ def inherit(name: str, descriptor: int) -> Listener:
 
 
 def free_port() -> int:
-    """A loopback port that nobody holds now, for a program that cannot take a bound socket."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody holds now, for a program that cannot take a bound socket.
+
+    Outside the range from which the system gives ports to clients, so that no connection of
+    another program takes it before that program binds it.
+    """
+    while True:
+        port = random.randrange(15_000, 32_768)  # noqa: S311 - apart from others, not secret
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((LOOPBACK, port))
+            return port

@@ -1,7 +1,6 @@
 """A real API server on a real etcd, behind real TLS, with several logical clusters in it."""
 
 import os
-import socket
 import ssl
 import subprocess
 import threading
@@ -26,16 +25,10 @@ from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
 from sim import etcd_server
+from sim.listeners import free_port
 
 ADMIN = StaticToken("admin-token", "admin", "admin-uid", ("system:masters",))
 NOBODY = StaticToken("nobody-token", "nobody")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

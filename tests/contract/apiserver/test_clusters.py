@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.apiserver.conftest import Authority, Shim, free_port, running_shim
+from sim.listeners import free_port
+from tests.contract.apiserver.conftest import Authority, Shim, running_shim
 from tests.contract.apiserver.test_watch import Watching
 
 SECRETS = "/api/v1/namespaces/default/secrets"

