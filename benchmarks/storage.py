@@ -28,7 +28,7 @@ from apiserver_shim.storage.store import Key, Store
 from benchmarks.ceiling import PAGE, Bare, Result, measure, secret, table
 from benchmarks.turning_plugin import turning_plugin
 from sim.etcd_server import command, find
-from sim.listeners import free_port
+from sim.layout import ETCD_SOCKET
 
 CACHE = 1_000_000
 PROVIDERS = ("identity", "v1", "v2")
@@ -61,14 +61,14 @@ class Stored:
 
 @contextmanager
 def real_etcd(directory: Path) -> Iterator[str]:
-    port = free_port()
     process = subprocess.Popen(
-        command(find(), directory / "etcd", client_port=port, peer_port=free_port()),
+        command(find(), directory / "etcd"),
+        cwd=directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"unix://{directory}/{ETCD_SOCKET}"
     finally:
         process.terminate()
         process.wait()

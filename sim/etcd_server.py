@@ -11,12 +11,13 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.layout import Layout
+from sim.layout import ETCD_PEER_SOCKET, ETCD_SOCKET, Layout
 
 Version = tuple[int, int, int]
 
@@ -29,6 +30,7 @@ _USUAL_PLACES = (
     "/usr/local/kubebuilder/bin",
 )
 _VERSION_SECONDS = 20.0
+_HEALTH_SECONDS = 5.0
 _ANY: Version = (0, 0, 0)
 
 
@@ -97,13 +99,15 @@ def find(written_by: Version = _ANY) -> Etcd:
     )
 
 
-def command(etcd: Etcd, data_dir: Path, *, client_port: int, peer_port: int) -> list[str]:
-    """The arguments of a single loopback member.
+def command(etcd: Etcd, data_dir: Path) -> list[str]:
+    """The arguments of a single member that listens on two unix sockets of its working directory.
+
+    Who may enter that directory may use it; there is no port that another user could reach.
 
     The short election timeout lets a single member elect itself in 50 ms instead of a second;
     there is no peer whose heartbeat could come late.
     """
-    client, peer = f"http://127.0.0.1:{client_port}", f"http://127.0.0.1:{peer_port}"
+    client, peer = f"unix://{ETCD_SOCKET}", f"unix://{ETCD_PEER_SOCKET}"
     return [
         etcd.program,
         *("--name", "acksim"),
@@ -118,6 +122,18 @@ def command(etcd: Etcd, data_dir: Path, *, client_port: int, peer_port: int) -> 
         *("--logger", "zap"),
         *("--log-level", "warn"),
     ]
+
+
+def healthy(path: Path) -> bool:
+    """Whether the etcd that listens on the socket `path` calls itself healthy."""
+    try:
+        with socket.socket(socket.AF_UNIX) as etcd:
+            etcd.settimeout(_HEALTH_SECONDS)
+            etcd.connect(str(path))
+            etcd.sendall(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return etcd.recv(64).startswith((b"HTTP/1.0 200 ", b"HTTP/1.1 200 "))
+    except OSError:
+        return False
 
 
 def parse_version(text: str) -> Version:

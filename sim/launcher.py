@@ -15,7 +15,7 @@ from sim import control_token, etcd_server
 from sim.ack.pki import LocalAuthority
 from sim.end_socket import listen_for_end
 from sim.layout import Layout
-from sim.listeners import Listener, PortTakenError, bind, free_port
+from sim.listeners import Listener, PortTakenError, bind
 from sim.private_file import write_private
 from sim.settings import LOOPBACK, AuthMode, Ports, WorldSettings, role_environment
 from sim.supervisor import Child, ChildError, Supervisor, guarded, python_role
@@ -140,7 +140,7 @@ class Launcher:
         )
         world = World(facts, token=token)
         if etcd_child is not None:
-            self._wait(etcd_child, lambda: _answers(etcd[0] + "/health"))
+            self._wait(etcd_child, lambda: etcd_server.healthy(self._layout.etcd_socket))
         self._wait(emulator, lambda: _answers(facts.control + "/healthz"))
         self._wait(apiserver, world.kubernetes_ready)
         write_private(self._layout.facts, json.dumps(asdict(facts), indent=1))
@@ -155,14 +155,12 @@ class Launcher:
     def _start_etcd(self) -> tuple[Child | None, tuple[str, ...]]:
         if self.settings.etcd:
             return None, tuple(_with_scheme(endpoint) for endpoint in self.settings.etcd)
-        client_port, peer_port = free_port(), free_port()
         self._etcd = etcd = etcd_server.find(etcd_server.version_of_data(self._layout))
         write_private(self._layout.etcd_version, etcd.version_text)
-        command = etcd_server.command(
-            etcd, self._layout.etcd, client_port=client_port, peer_port=peer_port
-        )
-        child = Child("etcd", guarded(command), self._layout.logs / "etcd.log")
-        return self.supervisor.start(child), (f"http://{LOOPBACK}:{client_port}",)
+        command = guarded(etcd_server.command(etcd, self._layout.etcd))
+        log, socket = self._layout.logs / "etcd.log", self._layout.etcd_socket
+        child = Child("etcd", command, log, folder=socket.parent, sockets=[socket])
+        return self.supervisor.start(child), (f"unix://{socket}",)
 
     def _start_role(self, role: str, listeners: list[Listener], *arguments: str) -> Child:
         descriptors = [listener.socket.fileno() for listener in listeners]

@@ -3,11 +3,15 @@
 import errno
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 # A unix socket's path may have 103 bytes (macOS; Linux: 107), of which its name takes 31.
 _SOCKET_ROOM = 103 - 31
+# etcd before 3.6 takes as a socket's address only what looks like a host and its port.
+ETCD_SOCKET, ETCD_PEER_SOCKET = "etcd:2379", "etcd:2380"
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,14 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """Where the world's processes listen: inside, unless that is too long for a socket.
+        """Where the world's processes listen.
 
-        Outside it hangs on nothing but the directory's own path: whoever asks later may have
-        another TMPDIR.
+        Inside, unless that is too long for a socket, or has a letter that means something in the
+        address of one (`unix:///…`) or in a list of addresses. Outside it hangs on nothing but
+        the directory's own path: whoever asks later may have another TMPDIR.
         """
         inside = self.root / "kms"
-        if len(os.fsencode(inside)) <= _SOCKET_ROOM:
+        if len(os.fsencode(inside)) <= _SOCKET_ROOM and _PLAIN.fullmatch(str(inside)):
             return inside
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         return Path("/tmp") / f"acksim-{digest}"  # noqa: S108 - a private directory, see `make`
@@ -105,6 +110,11 @@ class Layout:
     def end_socket(self) -> Path:
         """Where `acksim up` hears that it shall end; see `sim.end_socket`."""
         return self.socket("end.sock")
+
+    @property
+    def etcd_socket(self) -> Path:
+        """Where the world's own etcd listens."""
+        return self.socket(ETCD_SOCKET)
 
     def make(self) -> "Layout":
         """Raises OSError, also when somebody else made the folder of the sockets before us."""

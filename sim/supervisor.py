@@ -43,6 +43,8 @@ class Child:
     command: Sequence[str]
     log: Path
     pass_fds: Sequence[int] = ()
+    folder: Path | None = None  # its working directory, unless it is ours
+    sockets: Sequence[Path] = ()  # that a killed one leaves behind and the next trips over
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     pipe: int | None = field(default=None, repr=False)
     starts: list[float] = field(default_factory=list, repr=False)
@@ -131,6 +133,8 @@ class Supervisor:
         if len(child.starts) >= _RESTARTS:
             raise ChildError(f"{child.name} keeps falling:\n{child.last_words()}")
         child.starts.append(moment)
+        for leftover in child.sockets:
+            leftover.unlink(missing_ok=True)
         read_end, write_end = os.pipe()
         try:
             log = os.open(child.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -141,6 +145,7 @@ class Supervisor:
                     stdout=log,
                     stderr=log,
                     pass_fds=tuple(child.pass_fds),
+                    cwd=child.folder,
                     env=self._environment,
                     # Ctrl-C goes to us alone: we choose the order in which things stop.
                     start_new_session=True,

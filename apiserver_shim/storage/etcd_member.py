@@ -51,7 +51,8 @@ class Member:
 
     def __init__(self, endpoint: str, tls: EtcdTls | None) -> None:
         scheme, _, address = endpoint.rpartition("://")
-        address = address.rstrip("/")
+        # A unix socket's address is a path: `unix:///run/etcd.sock`.
+        address = f"unix:{address}" if scheme == "unix" else address.rstrip("/")
         if scheme == "https":
             pem = tls or EtcdTls(authority=b"")
             credentials = grpc.ssl_channel_credentials(
