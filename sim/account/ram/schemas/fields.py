@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+)
 
 from kms_emulator.errors import InvalidParameterError
 from kms_emulator.schemas.fields import ListedRequest, WireRequest, optional
@@ -21,7 +28,6 @@ from sim.account.ram.policy_rows import POLICY_TYPES, PolicyType
 
 T = TypeVar("T")
 
-_MOST_TAGS = 20
 _USER = re.compile(r"[A-Za-z0-9._-]+")
 _ROLE = re.compile(r"[A-Za-z0-9.-]+")
 _POLICY = re.compile(r"[A-Za-z0-9-]+")
@@ -53,15 +59,27 @@ def _version_number(text: Any) -> int:
     return int(found[1])
 
 
+_TagText = Annotated[str, StringConstraints(max_length=128)]
+
+
+class _Tag(BaseModel):
+    """Without a value, any value will do where tags are asked for."""
+
+    key: Annotated[_TagText, Field(alias="Key")]
+    value: Annotated[_TagText | None, Field(alias="Value")] = None
+
+
+_TAGS = TypeAdapter(Annotated[list[_Tag], Field(max_length=20)])
+
+
 def _tags(given: Any) -> Any:
     """`Tag.1.Key` and so on, gathered before, or one JSON list, as the new SDKs send it."""
     if isinstance(given, str):
         given = orjson.loads(given) if given else []
-    pairs = {
-        tag["Key"]: tag.get("Value") for tag in given if isinstance(tag, dict) and "Key" in tag
-    }
-    if len(pairs) != len(given) or len(pairs) > _MOST_TAGS:
-        raise ValueError("no list of tags")
+    tags = _TAGS.validate_python(given)
+    pairs = {tag.key: tag.value for tag in tags}
+    if len(pairs) != len(tags):
+        raise ValueError("a key twice")
     return pairs
 
 
@@ -80,7 +98,6 @@ PolicyTypeName = Annotated[PolicyType, BeforeValidator(_policy_type)]
 OptionalPolicyType = Annotated[PolicyTypeName | None, BeforeValidator(optional)]
 VersionNumber = Annotated[int, BeforeValidator(_version_number)]
 SessionDuration = Annotated[int, Field(ge=3600, le=43200)]
-_TagText = Annotated[str, StringConstraints(max_length=128)]
 Tags = Annotated[dict[_TagText, _TagText], BeforeValidator(_tags)]
 WantedTags = Annotated[dict[_TagText, _TagText | None], BeforeValidator(_tags)]
 
