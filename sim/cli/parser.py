@@ -253,6 +253,9 @@ def _add_roles(commands: Commands) -> None:
     emulator.add_argument("--kubernetes-private-url", help="the same, for containers beside it")
     apiserver = _command(group, "apiserver", "sim.cli.serve:apiserver", "the Kubernetes API")
     apiserver.epilog = "example: acksim serve apiserver --etcd http://etcd:2379"
+    etcd = _command(group, "etcd", "sim.cli.serve:etcd", "an etcd on a socket, without a port")
+    etcd.epilog = "example: acksim serve etcd --data-dir /data"
+    _data_dir(etcd)
     for command in (emulator, apiserver):
         _data_dir(command)
         command.add_argument("--etcd", metavar="URL,…", help="(ACKSIM_ETCD)")

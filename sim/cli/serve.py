@@ -2,15 +2,33 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 
 import uvloop
 
+from sim import etcd_server
 from sim.cli.place import world_settings
+from sim.layout import Layout
 from sim.listeners import Listener, bind, inherit
+from sim.private_file import write_private
 from sim.settings import SettingsError, WorldSettings, alibaba_credentials
+
+
+def etcd(arguments: argparse.Namespace) -> int:
+    """Becomes an etcd on the sockets of the data directory, without a port."""
+    layout = _layout(world_settings(arguments))
+    if etcd_server.healthy(layout.etcd_socket):
+        raise SettingsError(f"an etcd listens at {layout.etcd_socket} already")
+    found = etcd_server.find(etcd_server.version_of_data(layout))
+    write_private(layout.etcd_version, found.version_text)
+    command = etcd_server.command(found, layout.etcd)
+    layout.etcd_socket.unlink(missing_ok=True)  # a killed one left it, and etcd trips over it
+    os.umask(0o077)
+    os.chdir(layout.sockets)
+    os.execv(command[0], command)  # noqa: S606 - the program that we found
 
 
 def emulator(arguments: argparse.Namespace) -> int:
@@ -59,8 +77,24 @@ def kms_plugin(arguments: argparse.Namespace) -> int:
 def _role_settings(arguments: argparse.Namespace) -> WorldSettings:
     settings = world_settings(arguments)
     if not settings.etcd:
-        raise SettingsError("a role alone needs an etcd: --etcd http://127.0.0.1:2379")
+        socket = Layout.of(settings.data_dir).etcd_socket
+        raise SettingsError(
+            "a role alone needs an etcd: --etcd http://127.0.0.1:2379, or beside "
+            f"`acksim serve etcd` with the same data directory --etcd unix://{socket}"
+        )
+    _layout(settings)
     return settings
+
+
+def _layout(settings: WorldSettings) -> Layout:
+    """Raises SettingsError where nothing can be kept."""
+    layout = Layout.of(settings.data_dir)
+    try:
+        return layout.make()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot keep a world in {layout.root}: {error}; --data-dir names another place"
+        ) from None
 
 
 def _listener(
