@@ -7,6 +7,7 @@ variables are those of the file.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -32,6 +33,15 @@ PORTS = {
     "ACKSIM_CONTROL_PORT": 8780,
 }
 READY_SECONDS = 40
+
+
+@pytest.fixture
+def volume() -> Iterator[Path]:
+    """A path as short as /data: the sockets lie in it, as the file's ACKSIM_ETCD says."""
+    with tempfile.TemporaryDirectory(prefix="acksim-") as folder:
+        place = Path(folder) / "volume"
+        assert Layout.of(place).sockets.is_relative_to(place)
+        yield place
 
 
 class Containers:
@@ -96,8 +106,8 @@ class Containers:
         return World.connect(self.control, self.volume, token=token).kubernetes_ready()
 
 
-def test_the_services_make_a_world_and_the_demo_holds_in_it(tmp_path: Path) -> None:
-    containers = Containers(tmp_path / "volume")
+def test_the_services_make_a_world_and_the_demo_holds_in_it(volume: Path) -> None:
+    containers = Containers(volume)
     socket = Layout.of(containers.volume).etcd_socket
     with ExitStack() as stack:
         for service, ready in (
@@ -116,18 +126,18 @@ def test_the_services_make_a_world_and_the_demo_holds_in_it(tmp_path: Path) -> N
         assert "listens at" in second.stderr
 
 
-def test_a_killed_etcd_starts_again(tmp_path: Path) -> None:
+def test_a_killed_etcd_starts_again(volume: Path) -> None:
     """Over the socket that it left in the volume."""
-    containers = Containers(tmp_path / "volume")
+    containers = Containers(volume)
     socket = Layout.of(containers.volume).make().etcd_socket
     socket.touch()
     with containers.run("etcd", lambda: etcd_server.healthy(socket)):
         assert socket.is_socket()
 
 
-def test_a_volume_of_another_user_is_named(tmp_path: Path) -> None:
-    (tmp_path / "volume").write_text("no folder")
-    refused = Containers(tmp_path / "volume").acksim("serve", "emulator")
+def test_a_volume_of_another_user_is_named(volume: Path) -> None:
+    volume.write_text("no folder")
+    refused = Containers(volume).acksim("serve", "emulator")
     assert refused.returncode == 1
     assert "cannot keep a world in" in refused.stderr
     assert "Traceback" not in refused.stderr
