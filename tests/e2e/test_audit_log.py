@@ -13,6 +13,7 @@ from sim.launcher import Launcher, temporary_data_dir
 from sim.layout import Layout
 from sim.settings import Ports, WorldSettings
 from sim.world import World, WorldError
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_the_audit_log_says_who_did_what_and_holds_no_secret(world: World) -> No
         body = {"metadata": {"name": "audited"}, "stringData": {"password": "hunter2-hunter2"}}
         client.CoreV1Api(api).create_namespaced_secret("default", body)
     found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not found and time.monotonic() < deadline:
         time.sleep(0.05)
         found = [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sim.scenarios.stage import ClaimFailedError, Stage
+from tests.patience import PATIENCE
 
 MINIMUM_CLAIMS = 15
 
@@ -19,7 +20,7 @@ def run_demo(*options: str, **environment: str) -> "subprocess.CompletedProcess[
         [sys.executable, "-m", "sim", "demo", "--json", *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, **environment},
     )

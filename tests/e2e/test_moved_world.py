@@ -12,6 +12,7 @@ from kubernetes import client, config
 
 from sim.kms import Kms
 from sim.world import World
+from tests.patience import PATIENCE
 
 PLAINTEXT = "aHVudGVyMg=="
 
@@ -30,7 +31,7 @@ def _acksim(command: str, place: Path, *words: str) -> str:
         [sys.executable, "-m", "sim", command, *words, "--data-dir", str(place)],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE,
         check=True,
     ).stdout
 

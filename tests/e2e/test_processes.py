@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from sim.settings import SETTINGS
-
-START_SECONDS = 40
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def start(place: Path, *words: str) -> "subprocess.Popen[str]":
 
 
 def facts(place: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         path = place / "world.json"
         if path.exists() and (text := path.read_text()):
@@ -63,7 +62,7 @@ def members(session: int) -> set[int]:
     return found - {session}
 
 
-def gone(pids: set[int], seconds: float = 15) -> bool:
+def gone(pids: set[int], seconds: float = PATIENCE) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not any(Path(f"/proc/{pid}").exists() for pid in pids):
@@ -79,7 +78,7 @@ def test_nothing_is_left_however_the_parent_ends(place: Path, how: signal.Signal
     children = members(parent.pid)
     assert len(children) >= 3
     os.kill(parent.pid, how)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=PATIENCE)
     assert gone(children), "processes were left behind"
 
 
@@ -88,7 +87,7 @@ def test_down_ends_it_and_keeps_its_data(place: Path) -> None:
         acksim("up", "--detach", "--free-ports", "--data-dir", str(place)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert "export KUBECONFIG=" in detached.stdout
@@ -96,7 +95,9 @@ def test_down_ends_it_and_keeps_its_data(place: Path) -> None:
     first = json.loads(_output("kms", "list", "--json", "--data-dir", str(place)))
     assert _output("down", "--data-dir", str(place)).startswith("the world has ended")
     subprocess.run(
-        acksim("up", "--detach", "--free-ports", "--data-dir", str(place)), check=True, timeout=60
+        acksim("up", "--detach", "--free-ports", "--data-dir", str(place)),
+        check=True,
+        timeout=PATIENCE,
     )
     again = json.loads(_output("kms", "list", "--json", "--data-dir", str(place)))
     assert [key["KeyId"] for key in first] == [key["KeyId"] for key in again]
@@ -114,7 +115,7 @@ def test_what_env_prints_leads_no_later_world_astray(place: Path) -> None:
         acksim("demo", "--json"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, **printed},
     )
@@ -127,7 +128,7 @@ def test_a_detached_world_may_forget(tmp_path: Path) -> None:
         acksim("up", "--detach", "--ephemeral", "--free-ports"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     ).stdout
@@ -144,13 +145,13 @@ def test_a_second_world_in_the_same_place_is_refused(place: Path) -> None:
         acksim("up", "--free-ports", "--data-dir", str(place)),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert second.returncode == 1
     assert "--data-dir names another place" in second.stderr
     os.kill(parent.pid, signal.SIGTERM)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=PATIENCE)
 
 
 def test_a_taken_port_is_named_with_its_setting(place: Path) -> None:
@@ -160,14 +161,14 @@ def test_a_taken_port_is_named_with_its_setting(place: Path) -> None:
         acksim("up", "--data-dir", str(place.with_name("other"))),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, "ACKSIM_PORT": port},
     )
     assert refused.returncode == 1
     assert "set ACKSIM_PORT to another port" in refused.stderr
     os.kill(parent.pid, signal.SIGTERM)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=PATIENCE)
 
 
 def test_a_child_that_falls_is_started_again(place: Path) -> None:
@@ -180,7 +181,7 @@ def test_a_child_that_falls_is_started_again(place: Path) -> None:
     }
     for pid in roles:
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     status = 1
     while status and time.monotonic() < deadline:
         status = subprocess.run(
@@ -188,7 +189,7 @@ def test_a_child_that_falls_is_started_again(place: Path) -> None:
         ).returncode
     assert status == 0
     os.kill(parent.pid, signal.SIGTERM)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=PATIENCE)
 
 
 def test_the_data_directory_is_its_owners_alone(place: Path) -> None:
@@ -200,12 +201,12 @@ def test_the_data_directory_is_its_owners_alone(place: Path) -> None:
         if path.stat().st_mode & 0o077 and path.name != "lock"
     ]
     os.kill(parent.pid, signal.SIGTERM)
-    parent.communicate(timeout=30)
+    parent.communicate(timeout=PATIENCE)
     assert place.stat().st_mode & 0o077 == 0
     assert [path.name for path in exposed if path.suffix in {".db", ".json", ".key"}] == []
 
 
 def _output(*words: str) -> str:
     return subprocess.run(
-        acksim(*words), capture_output=True, text=True, timeout=60, check=True
+        acksim(*words), capture_output=True, text=True, timeout=PATIENCE, check=True
     ).stdout

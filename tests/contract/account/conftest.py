@@ -21,6 +21,7 @@ from sim.kms import Kms
 from sim.layout import Layout
 from sim.listeners import free_port
 from sim.trail_client import TrailClient
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _emulator(data_dir: Path, **settings: str) -> Iterator[Emulator]:
         )
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from sim.account.actiontrail.lookup import Lookup, Trail
 from sim.account.billing.costs import Billing
 from sim.account.database import Database
 from sim.kms import Kms, KmsRefusedError
+from tests.patience import PATIENCE
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")
 
@@ -59,7 +60,7 @@ class Load:
     def wait_until_under_way(self) -> None:
         """Until every kind of promise has been made; how fast the machine is does not matter."""
         told = self.told
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not (
             told.total > 50 and told.created and told.aliases and told.states and told.versions
         ):

@@ -17,6 +17,7 @@ from kms_emulator.sql_engine import open_engine
 from sim.account.actiontrail.lookup import KEYS, Lookup, Trail
 from sim.account.database import SCHEMA, Database
 from sim.account.ledger import Ledger
+from tests.patience import PATIENCE
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 CREATED = CallRecord(
@@ -150,7 +151,7 @@ async def test_a_search_keeps_no_call_waiting(database: Database) -> None:
 
     def record_meanwhile(_connection: object) -> None:
         future = asyncio.run_coroutine_threadsafe(ledger.record(CREATED), loop)
-        future.result(timeout=20)
+        future.result(timeout=PATIENCE)
 
     loop = asyncio.get_running_loop()
     await database.read(record_meanwhile)

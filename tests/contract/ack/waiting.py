@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-T = TypeVar("T")
+from tests.patience import PATIENCE
 
-SECONDS = 60.0
+T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], what: str) -> T:
     """The first truth that the condition answers; fails after a minute, saying `what`."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < deadline, what
         time.sleep(0.05)

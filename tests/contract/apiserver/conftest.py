@@ -26,6 +26,7 @@ from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
 from sim import etcd_server
 from sim.listeners import free_port
+from tests.patience import PATIENCE
 
 ADMIN = StaticToken("admin-token", "admin", "admin-uid", ("system:masters",))
 NOBODY = StaticToken("nobody-token", "nobody")
@@ -55,7 +56,7 @@ def etcd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield client
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _healthy(url: str) -> bool:
@@ -66,7 +67,7 @@ def _healthy(url: str) -> bool:
 
 
 def _wait_until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not come up")
@@ -189,7 +190,7 @@ class ClusterDoor:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         context = ssl.create_default_context(cafile=str(self.shim.authority.path))
         return httpx.Client(
-            base_url=self.url, headers=headers, verify=context, trust_env=False, timeout=30
+            base_url=self.url, headers=headers, verify=context, trust_env=False, timeout=PATIENCE
         )
 
     def kubeconfig(self, *, token: str | None = ADMIN.token) -> Path:
@@ -259,12 +260,12 @@ class running_shim:  # noqa: N801 - used as a context manager only
 
     def __enter__(self) -> Shim:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(PATIENCE)
         return Shim(f"https://127.0.0.1:{self._port}", self._authority, self._source, self._home)
 
     def __exit__(self, *_: object) -> None:
         self._stop()
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     async def _run(self) -> None:

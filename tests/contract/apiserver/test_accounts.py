@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from tests.contract.apiserver.conftest import ClusterDoor, Shim
+from tests.patience import PATIENCE
 
 TOKEN = "kubernetes.io/service-account-token"
 UID = "kubernetes.io/service-account.uid"
 
 
 def eventually(get: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if (found := get()) is not None:
             return found

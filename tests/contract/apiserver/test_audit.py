@@ -11,13 +11,14 @@ import httpx
 from apiserver_shim.api import audit
 from apiserver_shim.api.audit import AuditLog
 from tests.contract.apiserver.conftest import ClusterDoor, Shim
+from tests.patience import PATIENCE
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
 
 
 def events(shim: Shim, audit_id: str, count: int = 1) -> list[dict[str, Any]]:
-    path, deadline = shim.home / "audit.log", time.monotonic() + 10
+    path, deadline = shim.home / "audit.log", time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         lines = path.read_text().splitlines() if path.exists() else []
         found = [event for line in lines if (event := json.loads(line))["auditID"] == audit_id]

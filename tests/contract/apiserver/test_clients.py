@@ -17,6 +17,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Secret
 
 from tests.contract.apiserver.conftest import ClusterDoor
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -67,13 +68,17 @@ def test_official_client(client: Any) -> None:
 def test_official_client_watches(client: Any) -> None:
     core = CoreV1Api(client)
     core.create_namespaced_secret("default", secret("app1"))
-    seen = []
-    for event in watch.Watch().stream(core.list_namespaced_secret, "default", timeout_seconds=2):
+    seen: list[tuple[str, str]] = []
+    watching = watch.Watch()
+    for event in watching.stream(core.list_namespaced_secret, "default", timeout_seconds=PATIENCE):
         seen.append((event["type"], event["object"].metadata.name))
         if len(seen) == 1:
             core.create_namespaced_secret("default", secret("app2"))
         elif len(seen) == 2:
             core.delete_namespaced_secret("app1", "default")
+        else:
+            watching.stop()
+    assert list(watch.Watch().stream(core.list_namespaced_secret, "none", timeout_seconds=1)) == []
     assert seen == [("ADDED", "app1"), ("ADDED", "app2"), ("DELETED", "app1")]
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.contract.apiserver.conftest import ClusterDoor
+from tests.patience import PATIENCE
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 EVENTS = "/api/v1/namespaces/default/events"
@@ -28,11 +29,11 @@ def operator(cluster: ClusterDoor, tmp_path: Path) -> Iterator[Path]:
         yield log
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def wait_for(done: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline, log.read_text()[-2000:]
         time.sleep(0.1)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.apiserver.conftest import ClusterDoor
+from tests.patience import PATIENCE
 
 
 def binaries() -> list[str]:
@@ -62,7 +63,7 @@ class Kubectl:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -145,7 +146,7 @@ def test_edit(kubectl: Kubectl, tmp_path: Path) -> None:
         env={**kubectl.environment, "EDITOR": str(editor)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stdout == "secret/g1 edited\n", done.stderr
@@ -189,7 +190,7 @@ def watching(kubectl: Kubectl) -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.terminate()
-    process.wait(10)
+    process.wait(PATIENCE)
     if process.stdout is not None:
         process.stdout.close()
 

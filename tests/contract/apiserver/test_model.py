@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 
 from tests.contract.apiserver.conftest import Authority, ClusterDoor, Shim, running_shim
+from tests.patience import PATIENCE
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -169,7 +170,7 @@ def test_concurrent_clients_of_two_servers_lose_no_write(doors: list[ClusterDoor
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(50)
+            thread.join(PATIENCE)
         counted = api.get(f"{SECRETS}/counter").json()["metadata"]["annotations"]["n"]
     assert counted == str(clients * steps)
     assert sum(conflicts)

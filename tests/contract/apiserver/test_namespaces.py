@@ -7,12 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
+
 NAMESPACES = "/api/v1/namespaces"
 MERGE = {"content-type": "application/merge-patch+json"}
 
 
 def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.02)

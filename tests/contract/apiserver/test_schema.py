@@ -12,6 +12,7 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 
 from tests.contract.apiserver.conftest import ADMIN, ClusterDoor
+from tests.patience import PATIENCE
 
 GROUPS = ("api/v1", "apis/rbac.authorization.k8s.io/v1")
 # what is 500 upstream too
@@ -36,7 +37,7 @@ def test_no_internal_errors(shim: Any, group: str) -> None:
         headers={"authorization": f"Bearer {ADMIN.token}"},
         verify=ssl.create_default_context(cafile=str(shim.authority.path)),
         trust_env=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     with session:
         for operation in operations(door, group):

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.contract.apiserver.conftest import Authority
+from tests.patience import PATIENCE
 
 
 def test_it_serves_and_stops(etcd_url: str, authority: Authority, tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_it_serves_and_stops(etcd_url: str, authority: Authority, tmp_path: Path
             context = ssl.create_default_context(cafile=str(authority.path))
             headers = {"authorization": "Bearer t1"}
             with httpx.Client(
-                base_url=url, headers=headers, verify=context, trust_env=False, timeout=30
+                base_url=url, headers=headers, verify=context, trust_env=False, timeout=PATIENCE
             ) as client:
                 secrets = "/api/v1/namespaces/default/secrets"
                 made = client.post(secrets, json={"metadata": {"name": "x"}})
@@ -38,12 +39,12 @@ def test_it_serves_and_stops(etcd_url: str, authority: Authority, tmp_path: Path
                     assert names == ["x"]
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in {0, -signal.SIGTERM}
+        assert process.wait(PATIENCE) in {0, -signal.SIGTERM}
 
 
 def test_half_a_certificate_is_refused() -> None:
     command = [sys.executable, "-m", "apiserver_shim", "--etcd=http://x:1", "--cert=x"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (2, "--cert and --key go together\n")
 
 
@@ -52,7 +53,7 @@ def test_a_server_with_a_bad_encryption_configuration_does_not_start(tmp_path: P
     config.write_text("{{ configuration }}")
     command = [sys.executable, "-m", "apiserver_shim", "--etcd=http://127.0.0.1:1"]
     command += ["--listen=127.0.0.1:0", f"--encryption-provider-config={config}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
         "error while parsing file: error decoding encryption provider configuration file "

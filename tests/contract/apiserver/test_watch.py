@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from apiserver_shim.storage.etcd import EtcdClient
+from tests.patience import PATIENCE
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 
@@ -44,7 +45,7 @@ class Watching:
         self.ended.set()
 
     def wait(self, count: int) -> list[tuple[str, str]]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while len(self.frames) < count:
             assert time.monotonic() < deadline, self.frames
             time.sleep(0.01)
@@ -72,7 +73,7 @@ def test_watch_from_a_version_and_its_end(api: httpx.Client) -> None:
     version = made["metadata"]["resourceVersion"]
     watching = Watching(api, "/api/v1/secrets", resourceVersion=version, timeoutSeconds="1")
     assert watching.wait(1) == [("ADDED", "app2")]
-    assert watching.ended.wait(5)
+    assert watching.ended.wait(PATIENCE)
     assert len(watching.frames) == 1
 
 
@@ -109,7 +110,7 @@ def test_watch_as_table(api: httpx.Client) -> None:
     create(api, "app1")
     api.headers["accept"] = "application/json;as=Table;v=v1;g=meta.k8s.io"
     watching = Watching(api, SECRETS, timeoutSeconds="1")
-    assert watching.ended.wait(5)
+    assert watching.ended.wait(PATIENCE)
     assert watching.frames[0]["object"]["kind"] == "Table"
     assert watching.frames[0]["object"]["rows"][0]["cells"][0] == "app1"
 
@@ -177,8 +178,8 @@ def test_legacy_watch_paths(api: httpx.Client) -> None:
     create(api, "app2")
     every = Watching(api, "/api/v1/watch/secrets", timeoutSeconds="1")
     one = Watching(api, "/api/v1/watch/namespaces/default/secrets/app2", timeoutSeconds="1")
-    assert every.ended.wait(5)
-    assert one.ended.wait(5)
+    assert every.ended.wait(PATIENCE)
+    assert one.ended.wait(PATIENCE)
     assert every.wait(2) == [("ADDED", "app1"), ("ADDED", "app2")]
     assert one.wait(1) == [("ADDED", "app2")]
 
@@ -196,7 +197,7 @@ def test_bookmarks_advance_with_what_the_selector_does_not_match(
         allowWatchBookmarks="true",
     )
     last = create(api, "app1")["metadata"]["resourceVersion"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not any(f["object"]["metadata"]["resourceVersion"] == last for f in watching.frames):
         assert time.monotonic() < deadline, watching.frames
         time.sleep(0.05)

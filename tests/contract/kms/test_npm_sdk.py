@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kms_emulator.ports import ROOT_ACCESS_KEY
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World
@@ -40,7 +41,7 @@ def node_folder() -> Path:
             shutil.copy(SOURCES / "package.json", CACHE)
             command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
             made = subprocess.run(
-                command, cwd=CACHE, capture_output=True, text=True, check=False, timeout=50
+                command, cwd=CACHE, capture_output=True, text=True, check=False, timeout=PATIENCE
             )
             if made.returncode:
                 pytest.skip(f"npm could not install the SDK: {made.stderr[-200:]}")
@@ -64,7 +65,7 @@ def test_the_main_path_of_a_key(world: World, node_folder: Path, credentials: st
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
         env=environment,
     )
     assert run.returncode == 0, run.stderr

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests.patience import PATIENCE
+
 
 @contextmanager
 def emulator(database: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
@@ -56,5 +58,5 @@ def test_a_polite_end_leaves_one_file(tmp_path: Path) -> None:
     with emulator(database) as (process, client):
         call(client, "CreateKey")
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(PATIENCE)
     assert [entry.name for entry in tmp_path.iterdir()] == ["kms.db"]

@@ -15,6 +15,7 @@ from kms_emulator.crypto.asymmetric import rsa_encrypt
 from kms_emulator.keys import KeyState, Scope
 from kms_emulator.ports import ROOT_ACCOUNT_ID
 from kms_emulator.states import STATE_TABLE
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import Subject, World
@@ -142,10 +143,9 @@ def test_material_is_erased_without_anyone_asking(world: World) -> None:
     world.time = world.start + timedelta(days=31)
 
     async def erased() -> bool:
-        for _ in range(50):
-            if await world.store.get(SCOPE, key_id) is None:
-                return True
-            await asyncio.sleep(0.1)
-        return False
+        async with asyncio.timeout(PATIENCE):
+            while await world.store.get(SCOPE, key_id) is not None:  # noqa: ASYNC110 - its own time
+                await asyncio.sleep(0.1)
+        return True
 
     assert asyncio.run(erased())

@@ -16,6 +16,7 @@ from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store
 from sim.kubernetes_client import KubernetesAccess, kubernetes_access
 from sim.testing import ClusterUnderTest
+from tests.patience import PATIENCE
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 VALUE = "aHVudGVyMg=="
@@ -28,7 +29,7 @@ def access(cluster: ClusterUnderTest) -> KubernetesAccess:
 def client(cluster: ClusterUnderTest) -> httpx.AsyncClient:
     known = access(cluster)
     return httpx.AsyncClient(
-        base_url=known.server, verify=known.context, timeout=60, trust_env=False
+        base_url=known.server, verify=known.context, timeout=PATIENCE, trust_env=False
     )
 
 

@@ -15,13 +15,14 @@ from sim.control_guard import OPEN_PATHS
 from sim.etcd_view import read_prefix
 from sim.testing import ClusterUnderTest
 from sim.world import World, WorldError
+from tests.patience import PATIENCE
 
 
 def send(
     world: World, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, str]:
     """With the token, unless `headers` say otherwise."""
-    connection = http.client.HTTPConnection(urlsplit(world.facts.control).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(world.facts.control).netloc, timeout=PATIENCE)
     try:
         sent = {"authorization": f"Bearer {world.token}", **headers}
         connection.request(method, path, body, sent)
@@ -94,7 +95,9 @@ def test_without_the_token_every_door_is_shut(acksim: World) -> None:
 def test_two_tokens_are_none(acksim: World) -> None:
     url = urlsplit(acksim.facts.control)
     for first, second in ((acksim.token, "other"), ("other", acksim.token), (acksim.token,) * 2):
-        with socket.create_connection((url.hostname or "", url.port or 0), timeout=20) as door:
+        with socket.create_connection(
+            (url.hostname or "", url.port or 0), timeout=PATIENCE
+        ) as door:
             door.sendall(
                 f"GET /_sim/clock HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n"
                 f"Authorization: Bearer {first}\r\nauthorization: Bearer {second}\r\n\r\n".encode()
@@ -165,7 +168,7 @@ def test_a_deleted_cluster_leaves_nothing_in_etcd(acksim: World) -> None:
     assert read_prefix(acksim.facts.etcd, f"{prefix}/secrets/")
     cluster.delete()
     assert read_prefix(acksim.facts.etcd, f"{prefix}/secrets/") == []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while read_prefix(acksim.facts.etcd, prefix):  # what the API server wrote before it noticed
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -7,6 +7,7 @@ import pytest
 
 from sim.layout import Layout
 from sim.testing import ClusterUnderTest
+from tests.patience import PATIENCE
 
 
 def field(number: int, value: bytes) -> bytes:
@@ -29,7 +30,7 @@ def fields(message: bytes) -> dict[int, bytes]:
 def call(socket: Path, method: str, request: bytes) -> dict[int, bytes]:
     with grpc.insecure_channel(f"unix:{socket}") as channel:
         send = channel.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
-        answer: bytes = send(request, timeout=10, wait_for_ready=True)
+        answer: bytes = send(request, timeout=PATIENCE, wait_for_ready=True)
     return fields(answer)
 
 

@@ -10,6 +10,7 @@ from kubernetes.client import ApiException
 
 from sim.kms import KmsRefusedError
 from sim.testing import ClusterUnderTest
+from tests.patience import PATIENCE
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -103,7 +104,7 @@ def test_the_readmes_example_passes_in_a_suite_of_its_own(tmp_path: Path) -> Non
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout

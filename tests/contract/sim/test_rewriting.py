@@ -19,6 +19,7 @@ from sim.testing import ClusterUnderTest
 from sim.world import World
 from tests.contract.sim.load import fill
 from tests.contract.sim.test_switching import new_key, switch
+from tests.patience import PATIENCE
 
 # As the documentation prints it, line for line.
 DOCUMENTED = (
@@ -99,7 +100,7 @@ def test_the_rotation_of_a_key_as_the_documentation_tells_it(
         env={**environment, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stdout.count(" annotated") == 4

@@ -22,9 +22,9 @@ from sim.ack.kubeconfig import ApiServerAddress
 from sim.ack.pki import LocalAuthority
 from sim.layout import Layout
 from sim.testing import ClusterUnderTest
+from tests.patience import PATIENCE
 
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
-SECONDS = 30
 
 
 def record(cluster: ClusterUnderTest) -> Cluster:
@@ -63,7 +63,7 @@ class Servers:
         return await servers.objection(record(self.cluster), config.digest(content))
 
     async def until(self, holds: Callable[[str | None], bool]) -> str | None:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 if holds(found := await self.objection()):
                     return found

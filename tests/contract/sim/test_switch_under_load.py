@@ -22,8 +22,7 @@ from sim.launcher import Launcher, ephemeral_world
 from sim.testing import ClusterUnderTest
 from sim.world import World
 from tests.contract.sim.load import SECRETS, VALUE, client, fill, under_load
-
-SECONDS = 90
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def kill_emulator(place: tuple[World, Launcher]) -> Callable[[], None]:
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, pause: float = 0.05) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(pause)
@@ -102,7 +101,7 @@ def rewrite(cluster: ClusterUnderTest, *, code: int = 0) -> dict[str, Any]:
         acksim(cluster, "rewrite", cluster.id, "--json", "--concurrency", "16"),
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == code, done.stderr
@@ -216,7 +215,7 @@ def test_a_rewrite_that_is_killed_goes_on(world: World, kill_emulator: Callable[
         running = subprocess.Popen(acksim(cluster, "rewrite", cluster.id))
         wait_until(lambda: keys(cluster)[key_id] > sealed[key_id] + 50, "it did not go on")
         kill_emulator()
-        running.wait(SECONDS)
+        running.wait(PATIENCE)
     assert [failure for failure in load.failures if "GET" in failure or "LIST" in failure] == []
     done = rewrite(cluster)
     assert done["failed"] == {}

@@ -10,12 +10,11 @@ from sim.api_client import ApiRefusedError
 from sim.etcd_view import describe
 from sim.testing import ClusterUnderTest
 from sim.world import World
-
-SECONDS = 60
+from tests.patience import PATIENCE
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)

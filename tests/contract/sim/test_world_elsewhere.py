@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sim.world import World, WorldError
+from tests.patience import PATIENCE
 
 
 def run(
@@ -21,7 +22,7 @@ def run(
         env={**os.environ, **named, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -31,6 +31,7 @@ from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.etcd_member import EtcdTls
 from apiserver_shim.storage.store import Store
 from sim.listeners import free_port
+from tests.patience import PATIENCE
 
 
 def etcd_binary() -> str:
@@ -72,7 +73,7 @@ class EtcdProcess:
     async def _ready(self, tls: EtcdTls | None) -> None:
         client = EtcdClient([self.endpoint], tls=tls)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     with suppress(StorageUnavailableError):
                         await client.get(b"ready")
@@ -314,7 +315,7 @@ Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 @pytest.fixture
 def until() -> Until:
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not await condition():  # noqa: ASYNC110 - it may concern another process
                 await asyncio.sleep(0.05)
 

@@ -32,6 +32,7 @@ from apiserver_shim.storage.etcd_auth import EtcdUser
 from apiserver_shim.storage.etcd_member import EtcdTls
 from apiserver_shim.storage.store import Key, Store
 from tests.contract.storage.conftest import EtcdProcess
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.storage.conftest import Until
@@ -195,13 +196,15 @@ async def test_a_store_that_shrank_and_grew_again_ends_the_watch(
         await store.replace(APP1, secret(a="MDAw" * number), current=await store.get(APP1))
     revision = (await store.get(APP1)).revision
 
+    begun = asyncio.Event()
+
     async def watch() -> None:
-        async with aclosing(store.watch("secrets", revision=revision)) as events:
+        async with aclosing(store.watch("secrets", revision=revision - 1)) as events:
             async for _ in events:
-                pass
+                begun.set()
 
     watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.2)
+    await begun.wait()
     await own_etcd.stop()
     own_etcd.forget()
     await own_etcd.start()
@@ -211,14 +214,14 @@ async def test_a_store_that_shrank_and_grew_again_ends_the_watch(
     for number in range(10):
         await other.replace(APP1, secret(a="MDAw" * number), current=await other.get(APP1))
     with pytest.raises(CompactedError):
-        await asyncio.wait_for(watching, 10)
+        await asyncio.wait_for(watching, PATIENCE)
     assert etcd.resets == 1
     assert "etcd's revision went back" in caplog.text
     await etcd.close()
 
 
 async def eventually(store: Store) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await store.latest_revision("secrets")
@@ -262,7 +265,7 @@ async def test_a_password_serves_beyond_its_tokens_and_restarts(
     async with aclosing(store.watch("secrets", revision=revision)) as events:
         following = asyncio.create_task(anext(events))
         await store.replace(APP1, secret(a="MQ=="), current=current)
-        assert (await asyncio.wait_for(following, 5)).type == "MODIFIED"
+        assert (await asyncio.wait_for(following, PATIENCE)).type == "MODIFIED"
     with pytest.raises(StorageError, match="etcdserver: permission denied"):
         await Store(etcd, prefix="/other", transformers=TransformerSet({})).get(APP1)
     await etcd.close()

@@ -14,6 +14,7 @@ from apiserver_shim.encryption.transformer import TransformerSet
 from apiserver_shim.errors import AlreadyExistsError, NotFoundError, StaleWriteError
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store, StoredObject, WatchEvent
+from tests.patience import PATIENCE
 
 MakeSecret = Callable[..., dict[str, Any]]
 
@@ -117,7 +118,7 @@ async def test_watch_lists_and_answers_tell_one_history(
         ((kind, revision) for client in clients for kind, revision in client.confirmed),
         key=lambda one: one[1],
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(events) < len(confirmed):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     watching.cancel()

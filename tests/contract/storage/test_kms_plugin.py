@@ -30,6 +30,7 @@ from apiserver_shim.kms_plugin.signature import authorization, canonical_query
 from kms_emulator.app import KmsSettings, create_app
 from kms_emulator.ports import AllowEverything, KnownAccessKeys, NullCallLog
 from kms_emulator.store import MemoryKeyStore
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.storage.conftest import Time
@@ -57,7 +58,7 @@ async def kms() -> AsyncIterator[str]:
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode()
     endpoint = line.split()[2]
-    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(20):
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(PATIENCE):
         while True:
             with suppress(httpx.HTTPError):
                 await http.get(f"{endpoint}/healthz")
@@ -137,7 +138,7 @@ async def connect() -> AsyncIterator[Callable[[str], tuple[PluginV1, PluginV2]]]
     clients: list[PluginV1 | PluginV2] = []
 
     def connect(endpoint: str) -> tuple[PluginV1, PluginV2]:
-        pair = PluginV1(endpoint, timeout=3), PluginV2(endpoint, timeout=3)
+        pair = PluginV1(endpoint, timeout=PATIENCE), PluginV2(endpoint, timeout=PATIENCE)
         clients.extend(pair)
         return pair
 
@@ -215,7 +216,7 @@ async def test_a_rotation_inside_the_kms_makes_a_new_seed_and_old_values_stale(
         call_log=NullCallLog(),
         now=time.now,
     )
-    kms, path = "http://kms.test", b"/registry/secrets/default/app1"
+    kms, path = "http://127.0.0.1", b"/registry/secrets/default/app1"
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -305,7 +306,7 @@ async def test_the_command_takes_the_choice(
     )
     try:
         _, v2 = connect(f"unix://{path}")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not path.exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.05)
         healthy = await v2.status()

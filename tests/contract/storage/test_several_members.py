@@ -19,6 +19,7 @@ from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store
 from tests.contract.storage.conftest import EtcdProcess, make_secret
 from tests.contract.storage.test_live import kms
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.storage.conftest import ThirdPartyPlugin, Time
@@ -77,7 +78,7 @@ async def leader_of(members: list[EtcdProcess]) -> EtcdProcess:
 async def settled(store: Store, seen: list[tuple[int, int]]) -> int:
     """Wait until the watch has told the last change; return the counter."""
     last = await store.get(COUNTER)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not seen or seen[-1][0] < last.revision:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return count_of(last.obj)
@@ -96,7 +97,7 @@ async def test_a_leader_that_dies_under_load_costs_no_event_and_no_write(
     seen: list[tuple[int, int]] = []
     watch = asyncio.create_task(follow(other, start, seen))
     load = asyncio.gather(*(increment(store, 60) for _ in range(4)))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not seen:  # noqa: ASYNC110 - a watch that never connected has nothing to resume
             await asyncio.sleep(0.01)
     leader = await leader_of(members)

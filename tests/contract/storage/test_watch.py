@@ -18,6 +18,7 @@ from apiserver_shim.errors import (
 )
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store, WatchEvent
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.contract.storage.conftest import EtcdProcess
@@ -29,7 +30,7 @@ APP1 = Key("secrets", "default", "app1")
 
 async def take(events: AsyncIterator[WatchEvent], count: int) -> list[WatchEvent]:
     found: list[WatchEvent] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         async for event in events:
             if event.type != "BOOKMARK":
                 found.append(event)
@@ -146,7 +147,7 @@ async def test_a_watch_survives_restarts_of_etcd_without_loss_or_repetition(
 
 
 async def eventually_change(store: Store, obj: dict[str, Any]) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await change(store, obj)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -236,9 +236,9 @@ def test_a_session_policy_only_takes_away(own: list[Statement], limit: list[Stat
 def test_no_document_makes_matching_slow() -> None:
     stars = statement(Resource="acs:kms:*:*:" + "*a" * 2000 + "*b")
     policies = PolicySet([named("p", stars)])
-    begin = perf_counter()
+    begin = thread_time()  # what else runs does not count
     assert policies.decide("kms:Encrypt", "acs:kms:::" + "a" * 4000, {}).decision is IMPLICIT
-    assert perf_counter() - begin < 1
+    assert thread_time() - begin < 1
 
 
 @pytest.mark.parametrize("name", sorted(system_policies()))
