@@ -241,7 +241,9 @@ def _decode(node: Any, at: Path, found: set[Path]) -> None:
         found.add(at)
     for element, child in node.items():
         if element == ".":
-            found.add(at)
+            # of the whole object it says nothing
+            if at:
+                found.add(at)
         elif element[:2] in {"f:", "k:", "v:", "i:"}:
             _decode(child, (*at, element), found)
         else:
