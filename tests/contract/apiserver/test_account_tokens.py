@@ -140,7 +140,64 @@ def test_audiences(cluster: ClusterDoor, api: httpx.Client) -> None:
     [
         ({"expirationSeconds": 599}, 422, "may not specify a duration less than 10 minutes"),
         ({"expirationSeconds": 1 << 33}, 422, "may not specify a duration larger than 2^32"),
-        ({"boundObjectRef": {"kind": "ConfigMap", "apiVersion": "v1"}}, 400, "cannot bind token"),
+        ({"expirationSeconds": 0}, 422, "may not specify a duration less than 10 minutes"),
+        ({"expirationSeconds": -1}, 422, "may not specify a duration less than 10 minutes"),
+        (
+            {"expirationSeconds": 1.5},
+            400,
+            (
+                'TokenRequest in version "v1" cannot be handled as a TokenRequest: json: cannot '
+                "unmarshal number 1.5 into Go struct field "
+                "TokenRequestSpec.spec.expirationSeconds of type int64"
+            ),
+        ),
+        ({"expirationSeconds": "600"}, 400, "of type int64"),
+        ({"expirationSeconds": True}, 400, "cannot unmarshal bool"),
+        ({"expirationSeconds": 1 << 63}, 400, "of type int64"),
+        ({"audiences": "x"}, 400, "cannot unmarshal string into Go struct field"),
+        ({"audiences": [1]}, 400, "cannot unmarshal number into Go struct field"),
+        ({"boundObjectRef": "x"}, 400, "of type v1.BoundObjectReference"),
+        ({"boundObjectRef": {}}, 400, "cannot bind token to object of type /, Kind="),
+        ({"boundObjectRef": {"name": "s"}}, 400, "cannot bind token to object of type /, Kind="),
+        (
+            {"boundObjectRef": {"kind": "ConfigMap", "apiVersion": "v1", "name": "s"}},
+            400,
+            "cannot bind token to object of type /v1, Kind=ConfigMap",
+        ),
+        (
+            {"boundObjectRef": {"kind": "Secret", "apiVersion": "apps/v1", "name": "s"}},
+            400,
+            "cannot bind token to object of type apps/v1, Kind=Secret",
+        ),
+        (
+            {"boundObjectRef": {"kind": "secret", "apiVersion": "v1", "name": "s"}},
+            400,
+            "cannot bind token to object of type /v1, Kind=secret",
+        ),
+        ({"boundObjectRef": {"kind": "Secret"}}, 400, "Name parameter required."),
+        ({"boundObjectRef": {"kind": "Secret", "uid": "x"}}, 400, "Name parameter required."),
+        ({"boundObjectRef": {"kind": "Pod", "apiVersion": "v1"}}, 400, "Name parameter required."),
+        (
+            {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "../x"}},
+            400,
+            "Name parameter invalid: \"../x\": may not contain '/'",
+        ),
+        (
+            {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": ".."}},
+            400,
+            "Name parameter invalid: \"..\": may not be '..'",
+        ),
+        (
+            {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "t"}},
+            404,
+            'secrets "t" not found',
+        ),
+        (
+            {"boundObjectRef": {"kind": "Node", "apiVersion": "v1", "name": "n", "uid": "u"}},
+            404,
+            'nodes "n" not found',
+        ),
+        ({"boundObjectRef": {"kind": "Secret", "uid": 7}}, 400, "cannot unmarshal number"),
         (
             {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "p"}},
             404,
@@ -157,9 +214,86 @@ def test_refusals(api: httpx.Client, spec: dict[str, Any], code: int, message: s
     account(api)
     api.post(f"{CORE}/secrets", json={"metadata": {"name": "s"}})
     answer = request(api, spec)
-    assert answer.status_code == code
+    assert answer.status_code == code, answer.text
     assert message in answer.json()["message"]
-    assert request(api, {}, "nobody").status_code == 404
+    # whatever else is wrong, the account comes first; what cannot be read, before it
+    assert request(api, spec, "nobody").status_code == (400 if "unmarshal" in answer.text else 404)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ([], 400, "must be of type TokenRequest"),
+        ({"kind": "Secret"}, 400, "must be of type TokenRequest"),
+        (
+            {"apiVersion": "v1"},
+            400,
+            (
+                "the API version in the data (v1) does not match the expected API version "
+                "(authentication.k8s.io/v1)"
+            ),
+        ),
+        (
+            {"metadata": {"name": "other"}},
+            422,
+            (
+                'metadata.name: Invalid value: "other": must match the service account name if '
+                "specified"
+            ),
+        ),
+        (
+            {"metadata": {"namespace": "other"}},
+            422,
+            (
+                'metadata.namespace: Invalid value: "other": must match the service account '
+                "namespace if specified"
+            ),
+        ),
+        ({"spec": {"audience": []}}, 400, 'strict decoding error: unknown field "spec.audience"'),
+        ({"status": {"expirationTimestamp": "now"}}, 400, 'parsing time "now" as "2006-01-02T'),
+    ],
+)
+def test_refused_bodies(api: httpx.Client, body: Any, code: int, message: str) -> None:
+    account(api)
+    answer = api.post(f"{ACCOUNTS}/robot/token?fieldValidation=Strict", json=body)
+    assert answer.status_code == code, answer.text
+    assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "", "a/b/c"])
+def test_any_version_of_the_core_group_will_do(api: httpx.Client, version: str) -> None:
+    account(api)
+    api.post(f"{CORE}/secrets", json={"metadata": {"name": "s"}})
+    reference = {"kind": "Secret", "apiVersion": version, "name": "s"}
+    assert claims(token(api, boundObjectRef=reference))["kubernetes.io"]["secret"]["name"] == "s"
+
+
+def test_an_audience_is_never_left_out(api: httpx.Client) -> None:
+    account(api)
+    assert claims(token(api, audiences=[""]))["aud"] == [""]
+
+
+def test_a_token_has_one_spelling(cluster: ClusterDoor, api: httpx.Client) -> None:
+    account(api)
+    text = token(api)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    parts = text.split(".")
+    spellings = [f"{text}=", f"{text}==", f"{text}\n", f" {text}", text.replace("-", "+", 1)]
+    for place, part in enumerate(parts):
+        # the last letter may hold bits of no byte
+        at = alphabet.index(part[-1])
+        for other in range(at - at % 4, at - at % 4 + 4):
+            changed = part[:-1] + alphabet[other]
+            spellings.append(".".join((*parts[:place], changed, *parts[place + 1 :])))
+        spellings.append(".".join((*parts[:place], f"{part}=", *parts[place + 1 :])))
+    reviews = {
+        spelling: api.post(REVIEWS, json={"spec": {"token": spelling}}).json()["status"]
+        for spelling in spellings
+    }
+    assert {s for s, status in reviews.items() if status.get("authenticated")} == {text}
+    for spelling, code in ((text, 403), (f"{text}==", 401)):
+        with cluster.client(spelling) as client:
+            assert client.get(f"{CORE}/secrets").status_code == code
 
 
 def test_bound_to_a_secret(cluster: ClusterDoor, api: httpx.Client) -> None:

@@ -109,6 +109,67 @@ def test_a_token_secret_for_nobody_is_removed(api: httpx.Client) -> None:
     eventually(lambda: None if there(api, path) else True, "the removal of the token")
 
 
+def restored(api: httpx.Client, name: str, account: str, **annotations: str) -> None:
+    """Create a token Secret as a backup has it: with a token, and whose it was."""
+    marks = {"kubernetes.io/service-account.name": account, **annotations}
+    body = {
+        "metadata": {"name": name, "annotations": marks},
+        "type": TOKEN,
+        "stringData": {"token": "of old", "ca.crt": "", "namespace": "default"},
+    }
+    answer = api.post("/api/v1/namespaces/default/secrets", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+def wait_for_end(api: httpx.Client, path: str) -> None:
+    eventually(lambda: None if there(api, path) else True, f"the end of {path}")
+
+
+def test_restored_token_secrets_are_judged_by_uid(api: httpx.Client) -> None:
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    secrets = "/api/v1/namespaces/default/secrets"
+    first = api.post(accounts, json={"metadata": {"name": "robot"}}).json()["metadata"]["uid"]
+    api.delete(f"{accounts}/robot")
+    second = api.post(accounts, json={"metadata": {"name": "robot"}}).json()["metadata"]["uid"]
+    restored(api, "earlier", "robot", **{UID: first})
+    restored(api, "never", "nobody")
+    restored(api, "odd", "a/../b")
+    for name in ("earlier", "never", "odd"):
+        wait_for_end(api, f"{secrets}/{name}")
+    restored(api, "same", "robot", **{UID: second})
+    restored(api, "unmarked", "robot", **{UID: ""})
+    restored(api, "nameless", "robot")
+    restored(api, "others", "default")
+    secret(api, "new", "robot")
+    populated(api, "new")  # the work is done in order: so all others have been judged
+    for name in ("same", "unmarked", "nameless", "others"):
+        found = there(api, f"{secrets}/{name}")
+        assert found is not None, name
+        assert base64.b64decode(found["data"]["token"]) == b"of old"
+    api.delete(f"{accounts}/robot")
+    for name in ("same", "unmarked", "nameless", "new"):
+        wait_for_end(api, f"{secrets}/{name}")
+    assert there(api, f"{secrets}/others") is not None
+
+
+def test_what_a_token_secret_lacks_is_filled_in(shim: Shim) -> None:
+    door = shim.new_cluster(certificate_authority=shim.authority.path)
+    with door.client() as api:
+        path = "/api/v1/namespaces/default/serviceaccounts/default"
+        account = eventually(lambda: there(api, path), "account")
+        restored(api, "part", "default")
+        path = "/api/v1/namespaces/default/secrets/part"
+        bundle = base64.b64encode(shim.authority.path.read_bytes()).decode()
+
+        def filled() -> Any:
+            found = there(api, path) or {}
+            return found if found["data"]["ca.crt"] == bundle else None
+
+        found = eventually(filled, "the CA")
+        assert found["metadata"]["annotations"][UID] == account["metadata"]["uid"]
+        assert base64.b64decode(found["data"]["token"]) == b"of old"
+
+
 AES = """\
 kind: EncryptionConfiguration
 apiVersion: apiserver.config.k8s.io/v1

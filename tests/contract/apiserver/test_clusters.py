@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from sim.listeners import free_port
-from tests.contract.apiserver.conftest import Authority, Shim, running_shim
+from tests.contract.apiserver.conftest import Authority, ClusterDoor, Shim, running_shim
 from tests.contract.apiserver.test_watch import Watching
 from tests.patience import PATIENCE
 
@@ -277,3 +277,13 @@ def test_aggregated_discovery_in_the_version_asked_for(api: httpx.Client) -> Non
     plain = api.get("/api", headers={"accept": accept.replace("v2", "v3") + ",application/json"})
     assert plain.headers["content-type"] == "application/json"
     assert plain.json()["versions"] == ["v1"]
+
+
+def test_the_id_in_a_path_is_decoded_once(shim: Shim, cluster: ClusterDoor) -> None:
+    first = f"%{ord(cluster.id[0]):02x}"
+    with cluster.client() as api:
+        once = f"{shim.url}/clusters/{first}{cluster.id[1:]}/version"
+        twice = f"{shim.url}/clusters/%25{first[1:]}{cluster.id[1:]}/version"
+        assert api.get(once).status_code == 200
+        answer = api.get(twice)
+    assert (answer.status_code, answer.json()["reason"]) == (404, "NotFound")

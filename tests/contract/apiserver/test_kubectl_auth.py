@@ -110,3 +110,20 @@ def test_an_account(binary: str, cluster: ClusterDoor, tmp_path: Path) -> None:
         told = json.loads(whoami.stdout)["status"]["userInfo"]
         assert told["username"] == name
         assert "system:serviceaccounts" in told["groups"]
+
+
+def test_one_secret_is_watched_by_name(binary: str, cluster: ClusterDoor, tmp_path: Path) -> None:
+    admin = hands(binary, cluster, ADMIN.token, tmp_path / "admin")
+    nobody = hands(binary, cluster, NOBODY.token, tmp_path / "nobody")
+    for name in ("mine", "other"):
+        admin.ok("create", "secret", "generic", name, "--from-literal=a=b")
+    verbs = "--verb=get,list,watch"
+    admin.ok("create", "role", "mine", verbs, "--resource=secrets", "--resource-name=mine")
+    admin.ok("create", "rolebinding", "mine", "--role=mine", "--user=nobody")
+    quick = "--request-timeout=2s"
+    watched = nobody.run("get", "secret", "mine", "--watch", quick)
+    assert "mine" in watched.stdout, watched.stderr
+    assert "orbidden" not in watched.stderr
+    assert "mine" in nobody.ok("get", "secrets", "--field-selector=metadata.name=mine")
+    for refused in (("get", "secret", "other", "--watch", quick), ("get", "secrets")):
+        assert "(Forbidden)" in nobody.run(*refused).stderr

@@ -325,3 +325,46 @@ async def test_modes(etcd_url: str) -> None:
     finally:
         await clusters.close()
         await etcd.close()
+
+
+@pytest.mark.parametrize("watch", ["", "&watch=true&timeoutSeconds=1"])
+@pytest.mark.parametrize(
+    ("place", "selector", "allowed"),
+    [
+        (SECRETS, "metadata.name%3Dmine", True),
+        (SECRETS, "metadata.name%3D%3Dmine,type%3DOpaque", True),
+        ("/api/v1/secrets", "metadata.name%3Dmine", True),
+        (SECRETS, "metadata.name%3Dother", False),
+        (SECRETS, "metadata.name!%3Dother", False),
+        (SECRETS, "metadata.name%3Dmine&limit=x", False),
+        (SECRETS, "", False),
+    ],
+)
+def test_a_rule_for_names_covers_lists_of_one_name(
+    api: httpx.Client, dev: httpx.Client, place: str, selector: str, allowed: bool, watch: str
+) -> None:
+    for name in ("mine", "other"):
+        post(api, SECRETS, {"metadata": {"name": name}})
+    grant(api, "mine", rule("get list watch deletecollection", "secrets", "mine"))
+    answer = dev.get(f"{place}?fieldSelector={selector}{watch}")
+    assert answer.status_code == (200 if allowed else 403), answer.text
+    assert ("mine" in answer.text) == allowed
+    if allowed:
+        assert "other" not in answer.text
+    elif "other" in selector and "!" not in selector:
+        assert answer.json()["message"].startswith('secrets "other" is forbidden: ')
+    # a collection is never deleted by a name
+    assert dev.delete(f"{SECRETS}?fieldSelector=metadata.name%3Dmine").status_code == 403
+    # and what a review says of the name is what the request met
+    for verb in ("list", "watch", "get"):
+        asked = {"namespace": "default", "verb": verb, "resource": "secrets", "name": "mine"}
+        body = {"spec": {"resourceAttributes": asked}}
+        review = post(dev, f"{REVIEWS}/selfsubjectaccessreviews", body)
+        assert review["status"]["allowed"] is True
+
+
+def test_namespaces_are_listed_by_name(api: httpx.Client, dev: httpx.Client) -> None:
+    grant(api, "one", rule("list", "namespaces", "default"))
+    found = dev.get("/api/v1/namespaces?fieldSelector=metadata.name%3Ddefault").json()
+    assert [item["metadata"]["name"] for item in found["items"]] == ["default"]
+    assert dev.get("/api/v1/namespaces").status_code == 403

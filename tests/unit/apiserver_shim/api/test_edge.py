@@ -14,7 +14,7 @@ from apiserver_shim.api.authentication import (
     BadCredentialError,
     authenticate,
 )
-from apiserver_shim.api.request import parse_info
+from apiserver_shim.api.request import ApiRequest, parse_info
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.groups import RBAC
@@ -49,6 +49,73 @@ def test_what_paths_mean(method: str, path: str, expected: tuple[str, ...]) -> N
 def test_watch_is_a_verb_of_collections() -> None:
     assert parse_info("GET", "/api/v1/secrets", watch=True).verb == "watch"
     assert parse_info("GET", "/api/v1/namespaces/a/secrets/b", watch=True).verb == "get"
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("fieldSelector=metadata.name=x", "x"),
+        ("fieldSelector=metadata.name==x", "x"),
+        ("fieldSelector=metadata.name%3Dx", "x"),
+        ("fieldSelector=metadata%2Ename%3D%3Dx", "x"),
+        ("fieldSelector=metadata.name=x,type=Opaque", "x"),
+        ("fieldSelector=type=Opaque,metadata.name=x", "x"),
+        ("fieldSelector=metadata.name=x,metadata.name=y", "x"),
+        ("fieldSelector=metadata.name!=y,metadata.name=x", "x"),
+        ("fieldSelector=metadata.name=x&fieldSelector=metadata.name=y", "x"),
+        ("fieldSelector=metadata.name=x&limit=500&labelSelector=a=b", "x"),
+        ("fieldSelector=metadata.name!=x", ""),
+        ("fieldSelector=metadata.name=", ""),
+        ("fieldSelector=metadata.name=a/b", ""),
+        ("fieldSelector=metadata.name=..", ""),
+        ("fieldSelector=metadata.name=a%2525", ""),
+        ("fieldSelector=metadata.namespace=x", ""),
+        ("fieldSelector=metadata.name%253Dx", ""),
+        ("fieldSelector=metadata.name===x", ""),
+        ("fieldSelector=metadata.name=x,nonsense", ""),
+        ("fieldSelector=metadata.name=x&labelSelector=((", ""),
+        ("fieldSelector=metadata.name=x&limit=many", ""),
+        ("fieldSelector=metadata.name=x&timeoutSeconds=1s", ""),
+        ("fieldSelector=", ""),
+        ("fieldselector=metadata.name=x", ""),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("watch", "verb"),
+    [("", "list"), ("&watch=true", "watch"), ("&watch=1", "watch"), ("&watch=False", "list")],
+)
+def test_a_field_selector_may_name_the_object(
+    method: str, query: str, name: str, watch: str, verb: str
+) -> None:
+    request = asked(method, "/api/v1/namespaces/a/secrets", query + watch)
+    info = request.info
+    assert (info.verb, info.name, info.selected) == (verb, name, bool(name))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "verb", "name"),
+    [
+        ("DELETE", "/api/v1/namespaces/a/secrets", "deletecollection", ""),
+        ("POST", "/api/v1/namespaces/a/secrets", "create", ""),
+        ("GET", "/api/v1/namespaces/a/secrets/y", "get", "y"),
+        ("GET", "/api/v1/watch/namespaces/a/secrets", "watch", ""),
+        ("GET", "/api/v1/watch/namespaces/a/secrets/y", "watch", "y"),
+        ("GET", "/api/v1/secrets", "list", "x"),
+        ("GET", "/api/v1/namespaces", "list", "x"),
+        ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles", "list", "x"),
+        ("GET", "/version", "get", ""),
+    ],
+)
+def test_only_lists_and_watches_are_named_so(method: str, path: str, verb: str, name: str) -> None:
+    info = asked(method, path, "fieldSelector=metadata.name=x").info
+    assert (info.verb, info.name) == (verb, name)
+
+
+def asked(method: str, path: str, query: str) -> ApiRequest:
+    scope = {"method": method, "path": path, "headers": [], "query_string": query.encode()}
+    nothing: Any = None
+    return ApiRequest(scope, nothing, nothing, nothing)
 
 
 @pytest.mark.parametrize(
