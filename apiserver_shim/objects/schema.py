@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from apiserver_shim import go_base64
 from apiserver_shim.objects.errors import BadRequestError
 from apiserver_shim.storage import times
 
@@ -78,25 +79,12 @@ class Bytes:
     def read(self, value: Any, path: str, place: Place) -> Any:
         if type(value) is not str:
             raise _mismatch(value, self.go, path, place)
-        # Go skips line breaks inside base64
-        joined = value.replace("\r", "").replace("\n", "")
         try:
-            if len(joined) % 4:
-                raise ValueError
-            decoded = binascii.a2b_base64(joined, strict_mode=True)
-        except ValueError:
-            at = _first_bad_byte(joined)
-            raise BadRequestError(f"illegal base64 data at input byte {at}") from None
+            decoded = go_base64.decode(value)
+        except go_base64.CorruptInputError as error:
+            raise BadRequestError(str(error)) from None
         # as it will be read back: the last letter may hold bits that nobody sees
         return binascii.b2a_base64(decoded, newline=False).decode()
-
-
-def _first_bad_byte(text: str) -> int:
-    bad = re.search(r"[^A-Za-z0-9+/=]", text)
-    if bad:
-        return bad.start()
-    padding = text.find("=")
-    return padding if 0 <= padding < len(text) - 2 else len(text) - len(text) % 4
 
 
 @dataclass(frozen=True, slots=True)
