@@ -1,8 +1,12 @@
 """How Go prints values in messages that operators search for (strconv.Quote, fmt's ``%#v``)."""
 
 import math
+import re
 import struct
+from decimal import Decimal
 from typing import Any
+
+import orjson
 
 _LARGEST_FLOAT32 = 3.4028235677973366e38
 _ESCAPES = {
@@ -36,7 +40,9 @@ def of(value: Any) -> str:
     if isinstance(value, list):
         return f"[]interface {{}}{{{', '.join(map(_element, value))}}}"
     if isinstance(value, dict):
-        pairs = (f"{quoted(key)}:{_element(value[key])}" for key in sorted(value))
+        # Go sorts keys, and those of one type beside each other
+        keys = sorted(value, key=lambda key: (not isinstance(key, str), str(key)))
+        pairs = (f"{_element(key)}:{_element(value[key])}" for key in keys)
         return f"map[interface {{}}]interface {{}}{{{', '.join(pairs)}}}"
     return "<nil>" if value is None else str(value)
 
@@ -60,3 +66,19 @@ def shortest(value: float, bits: int = 64) -> str:
 
 def _element(value: Any) -> str:
     return "interface {}(nil)" if value is None else of(value)
+
+
+def json_number(value: Any) -> str:
+    """Return a number as encoding/json writes it; a text stays as it is."""
+    if not isinstance(value, float):
+        return str(value)
+    if value and not 1e-6 <= abs(value) < 1e21:
+        mantissa, _, exponent = repr(value).partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
+
+
+def json_text(value: Any) -> str:
+    """Return ``value`` as encoding/json writes it into a message, markup escaped."""
+    text = orjson.dumps(value).decode()
+    return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -8,6 +8,7 @@ from functools import partial
 
 from apiserver_shim.encryption.config import (
     EncryptionConfiguration,
+    GroupResource,
     KmsProvider,
     NamedKey,
     Provider,
@@ -52,7 +53,7 @@ class Assembly:
         for rule in configuration.resources:
             built = [self._link(provider) for provider in rule.providers]
             for resource in rule.resources:
-                links.setdefault(resource, []).extend(built)
+                links.setdefault(str(GroupResource.parse(resource)), []).extend(built)
         self.transformers: dict[str, Transformer] = {
             resource: PrefixChain(chain, unmatched="no matching prefix found")
             for resource, chain in links.items()

@@ -3,23 +3,80 @@
 Load wrappers and messages are those of k8s.io/apiserver server/options/encryptionconfig.
 """
 
-import binascii
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from apiserver_shim import yaml_json
-from apiserver_shim.errors import EncryptionConfigError, YamlError
+from apiserver_shim import go_base64
+from apiserver_shim.encryption.go_structs import DURATION, INT32, STRING, Decoder, ListOf, Struct
+from apiserver_shim.encryption.manifest import Manifest, read, unregistered
+from apiserver_shim.errors import EncryptionConfigError
 
-_API_VERSION = "apiserver.config.k8s.io/v1"
-_KIND = "EncryptionConfiguration"
+Fields = Mapping[str, Any]
+
+_GROUP = "apiserver.config.k8s.io"
+_KINDS = ((_GROUP, "v1", "EncryptionConfiguration"), ("", "v1", "EncryptionConfig"))
+# what else a server is configured with in version v1 of this group
+_OTHERS = tuple(
+    f"{what}Configuration" for what in ("Admission", "Authentication", "Authorization", "Tracing")
+)
 _DEFAULT_CACHE_SIZE = 1000
-_DEFAULT_TIMEOUT = 3.0
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEFAULT_TIMEOUT = 3_000_000_000
+
+_KEYS = ListOf(Struct("Key", {"name": STRING, "secret": STRING}))
+_AES = Struct("AESConfiguration", {"keys": _KEYS})
+_SECRETBOX = Struct("SecretboxConfiguration", {"keys": _KEYS})
+_KMS = Struct(
+    "KMSConfiguration",
+    {
+        "apiVersion": STRING,
+        "name": STRING,
+        "cachesize": INT32,
+        "endpoint": STRING,
+        "timeout": DURATION,
+    },
+)
+_PROVIDER = Struct(
+    "ProviderConfiguration",
+    {
+        "aesgcm": _AES,
+        "aescbc": _AES,
+        "secretbox": _SECRETBOX,
+        "identity": Struct("IdentityConfiguration", {}),
+        "kms": _KMS,
+    },
+)
+_RULE = Struct(
+    "ResourceConfiguration", {"resources": ListOf(STRING), "providers": ListOf(_PROVIDER)}
+)
+_CONFIGURATION = Struct(
+    "EncryptionConfiguration",
+    {"apiVersion": STRING, "kind": STRING, "resources": ListOf(_RULE)},
+)
+
+
+class GroupResource(NamedTuple):
+    """A resource and its group, each of which may be ``*``; the core group is ""."""
+
+    resource: str
+    group: str
+
+    @classmethod
+    def parse(cls, name: str) -> "GroupResource":
+        """Read ``secrets``, ``deployments.apps``, ``*.apps``, ``*.`` or ``*.*``."""
+        resource, _, group = name.partition(".")
+        return cls(resource, group)
+
+    def __str__(self) -> str:
+        everything_in_core = self.resource == "*" and not self.group
+        return (
+            f"{self.resource}.{self.group}" if self.group or everything_in_core else self.resource
+        )
+
+
+EVERYTHING = GroupResource("*", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +87,24 @@ class NamedKey:
     secret: str = field(repr=False)
 
     def decoded(self) -> bytes:
-        """Return the key's bytes as Go's decoder does, which skips line breaks; or ValueError."""
-        joined = self.secret.replace("\r", "").replace("\n", "")
-        return binascii.a2b_base64(joined, strict_mode=True)
+        """Return the key's bytes; raises ValueError."""
+        return go_base64.decode(self.secret)
 
 
 @dataclass(frozen=True, slots=True)
 class KmsProvider:
-    """A KMS plugin; ``cache_size`` is for v1 only, ``timeout`` in seconds."""
+    """A KMS plugin; ``cache_size`` is for v1 only."""
 
     api_version: str
     name: str
     endpoint: str
     cache_size: int | None
-    timeout: float
+    timeout_ns: int
+
+    @property
+    def timeout(self) -> float:
+        """Return the timeout in seconds."""
+        return self.timeout_ns / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +159,17 @@ def load(path: Path) -> Loaded:
             f'error while loading file: encryption provider configuration file "{path}" is empty'
         )
     try:
-        configuration = parse(data)
+        manifest = read(data)
+        is_other = (manifest.group, manifest.version) == (_GROUP, "v1") and manifest.kind in _OTHERS
+        configuration = None if is_other else _decode(manifest)
     except EncryptionConfigError as error:
         raise EncryptionConfigError(
             f'error decoding encryption provider configuration file "{path}": {error}'
         ) from None
+    if configuration is None:
+        raise EncryptionConfigError(
+            f"got unexpected config type: {_GROUP}/v1, Kind={manifest.kind}"
+        )
     return Loaded(configuration, digest(data))
 
 
@@ -112,118 +179,55 @@ def digest(data: bytes) -> str:
 
 
 def parse(data: bytes) -> EncryptionConfiguration:
-    """Decode YAML or JSON; unknown and duplicate fields are errors."""
-    try:
-        document, repeated = yaml_json.to_json(data)
-    except YamlError as error:
-        raise EncryptionConfigError(error.message) from None
-    if repeated:
-        raise EncryptionConfigError(f"strict decoding error: {repeated}")
-    fields = _fields(document, "", {"apiVersion", "kind", "resources"})
-    version, kind = fields.get("apiVersion"), fields.get("kind")
-    if (version, kind) != (_API_VERSION, _KIND):
-        raise EncryptionConfigError(f"got unexpected config type: {version}, Kind={kind}")
-    rules = _elements(fields.get("resources"), "resources")
-    return EncryptionConfiguration(
-        tuple(_rule(rule, f"resources[{index}]") for index, rule in enumerate(rules))
-    )
+    """Decode YAML or JSON; unknown and repeated fields are errors."""
+    return _decode(read(data))
 
 
-def _rule(value: Any, path: str) -> ResourceRule:
-    fields = _fields(value, path, {"resources", "providers"})
-    resources = _elements(fields.get("resources"), f"{path}.resources")
-    providers = _elements(fields.get("providers"), f"{path}.providers")
+def _decode(manifest: Manifest) -> EncryptionConfiguration:
+    if (manifest.group, manifest.version, manifest.kind) not in _KINDS:
+        raise unregistered(manifest)
+    decoder = Decoder()
+    fields = decoder.decode(manifest.value, _CONFIGURATION)
+    decoder.check(manifest.repeated)
+    rules = fields.get("resources") or ()
+    return EncryptionConfiguration(tuple(_rule(rule or {}) for rule in rules))
+
+
+def _rule(fields: Fields) -> ResourceRule:
     return ResourceRule(
-        tuple(_text(name, f"{path}.resources[{i}]") for i, name in enumerate(resources)),
-        tuple(_provider(one, f"{path}.providers[{i}]") for i, one in enumerate(providers)),
+        tuple(name or "" for name in fields.get("resources") or ()),
+        tuple(_provider(one or {}) for one in fields.get("providers") or ()),
     )
 
 
-def _provider(value: Any, path: str) -> Provider:
-    fields = _fields(value, path, {"kms", "aesgcm", "aescbc", "secretbox", "identity"})
-    identity = fields.get("identity")
-    if identity is not None:
-        _fields(identity, f"{path}.identity", set())
+def _provider(fields: Fields) -> Provider:
     kms = fields.get("kms")
     return Provider(
-        kms=None if kms is None else _kms(kms, f"{path}.kms"),
-        aesgcm=_keys(fields.get("aesgcm"), f"{path}.aesgcm"),
-        aescbc=_keys(fields.get("aescbc"), f"{path}.aescbc"),
-        secretbox=_keys(fields.get("secretbox"), f"{path}.secretbox"),
-        identity=identity is not None,
+        kms=None if kms is None else _kms(kms),
+        aesgcm=_keys(fields.get("aesgcm")),
+        aescbc=_keys(fields.get("aescbc")),
+        secretbox=_keys(fields.get("secretbox")),
+        identity=fields.get("identity") is not None,
     )
 
 
-def _kms(value: Any, path: str) -> KmsProvider:
-    fields = _fields(value, path, {"apiVersion", "name", "endpoint", "cachesize", "timeout"})
-    api_version = _text(fields.get("apiVersion"), f"{path}.apiVersion") or "v1"
+def _kms(fields: Fields) -> KmsProvider:
+    api_version = fields.get("apiVersion") or "v1"
     cache_size = fields.get("cachesize")
-    if cache_size is None:
-        cache_size = _DEFAULT_CACHE_SIZE if api_version == "v1" else None
-    elif not isinstance(cache_size, int) or isinstance(cache_size, bool):
-        raise _mismatch(f"{path}.cachesize", "int32")
+    if cache_size is None and api_version == "v1":
+        cache_size = _DEFAULT_CACHE_SIZE
     timeout = fields.get("timeout")
     return KmsProvider(
         api_version=api_version,
-        name=_text(fields.get("name"), f"{path}.name"),
-        endpoint=_text(fields.get("endpoint"), f"{path}.endpoint"),
+        name=fields.get("name") or "",
+        endpoint=fields.get("endpoint") or "",
         cache_size=cache_size,
-        timeout=_DEFAULT_TIMEOUT if timeout is None else _seconds(timeout, f"{path}.timeout"),
+        timeout_ns=_DEFAULT_TIMEOUT if timeout is None else timeout,
     )
 
 
-def _keys(value: Any, path: str) -> tuple[NamedKey, ...] | None:
-    if value is None:
+def _keys(fields: Fields | None) -> tuple[NamedKey, ...] | None:
+    if fields is None:
         return None
-    keys = []
-    for index, key in enumerate(_elements(_fields(value, path, {"keys"}).get("keys"), path)):
-        at = f"{path}.keys[{index}]"
-        fields = _fields(key, at, {"name", "secret"})
-        name, secret = (_text(fields.get(one), f"{at}.{one}") for one in ("name", "secret"))
-        keys.append(NamedKey(name, secret))
-    return tuple(keys)
-
-
-def _fields(value: Any, path: str, known: set[str]) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _mismatch(path, "object")
-    for name in value:
-        if name not in known:
-            full = f"{path}.{name}" if path else str(name)
-            raise EncryptionConfigError(f'strict decoding error: unknown field "{full}"')
-    return value
-
-
-def _elements(value: Any, path: str) -> Sequence[Any]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise _mismatch(path, "array")
-    return value
-
-
-def _text(value: Any, path: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _mismatch(path, "string")
-    return value
-
-
-def _seconds(value: Any, path: str) -> float:
-    text = _text(value, path)
-    sign, magnitude = (-1, text[1:]) if text.startswith("-") else (1, text)
-    if magnitude == "0":
-        return 0.0
-    parts = _DURATION.findall(magnitude)
-    if not parts or "".join(number + unit for number, unit in parts) != magnitude:
-        raise EncryptionConfigError(f'time: invalid duration "{text}"')
-    return sign * sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-def _mismatch(path: str, expected: str) -> EncryptionConfigError:
-    return EncryptionConfigError(
-        f"json: cannot unmarshal field {path} into a value of type {expected}"
-    )
+    keys = [key or {} for key in fields.get("keys") or ()]
+    return tuple(NamedKey(key.get("name") or "", key.get("secret") or "") for key in keys)

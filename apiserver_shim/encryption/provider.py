@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
 
+from apiserver_shim.encryption import endpoints
 from apiserver_shim.encryption import kms_v1_pb2 as v1
 from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.encryption.envelope_v2 import Status, Wrapped
@@ -38,9 +40,9 @@ class PluginConnection:
     """One socket; calls wait for a connection until ``timeout`` seconds are over."""
 
     def __init__(self, endpoint: str, *, timeout: float) -> None:
-        path = endpoint.removeprefix("unix://")
+        path = endpoints.parse(endpoint).path
         self._path = path.removeprefix("/") if path.startswith("/@") else path
-        target = f"unix:{path}"
+        target = f"unix:{quote(path)}"
         if self._path.startswith("@"):
             target = f"unix-abstract:{self._path[1:]}"
         self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)

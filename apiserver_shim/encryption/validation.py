@@ -1,13 +1,16 @@
 """What upstream refuses in an EncryptionConfiguration (apis/apiserver/validation)."""
 
 from collections.abc import Collection, Iterator, Sequence
-from urllib.parse import urlsplit
+from itertools import permutations
+from typing import Any
 
-import orjson
-
+from apiserver_shim import go_syntax
+from apiserver_shim.encryption import durations, endpoints
 from apiserver_shim.encryption.aead import KEY_SIZES, SECRETBOX_KEY_SIZE
 from apiserver_shim.encryption.config import (
+    EVERYTHING,
     EncryptionConfiguration,
+    GroupResource,
     KmsProvider,
     NamedKey,
     Provider,
@@ -15,6 +18,7 @@ from apiserver_shim.encryption.config import (
 )
 from apiserver_shim.encryption.transformer import joined
 from apiserver_shim.errors import EncryptionConfigError
+from apiserver_shim.go_syntax import quoted
 
 # Kept in etcd by the API server itself, without a REST API.
 _NOT_SERVED = frozenset({"apiserveripinfo", "serviceipallocations", "servicenodeportallocations"})
@@ -40,7 +44,8 @@ def _required(path: str, message: str) -> str:
 
 
 def _invalid(path: str, value: object, message: str) -> str:
-    return f"{path}: Invalid value: {orjson.dumps(value).decode()}: {message}"
+    shown = quoted(value) if isinstance(value, str) else go_syntax.json_text(value)
+    return f"{path}: Invalid value: {shown}: {message}"
 
 
 def _provider_faults(
@@ -54,18 +59,43 @@ def _provider_faults(
         if not members:
             yield _invalid(
                 at,
-                "",
+                _shown(provider),
                 "provider does not contain any of the expected providers: "
                 "KMS, AESGCM, AESCBC, Secretbox, Identity",
             )
         elif len(members) > 1:
             yield _invalid(
                 at,
-                ", ".join(members),
+                _shown(provider),
                 "more than one provider specified in a single element, "
                 "should split into different list elements",
             )
         yield from _member_faults(provider, at, names, reload=reload)
+
+
+def _shown(provider: Provider) -> dict[str, Any]:
+    """Return what upstream prints of a provider, without the keys, which it does print."""
+
+    def keys(named: Sequence[NamedKey] | None) -> Any:
+        if named is None:
+            return None
+        return {"Keys": [{"Name": key.name, "Secret": "REDACTED"} for key in named] or None}
+
+    kms = provider.kms
+    return {
+        "AESGCM": keys(provider.aesgcm),
+        "AESCBC": keys(provider.aescbc),
+        "Secretbox": keys(provider.secretbox),
+        "Identity": {} if provider.identity else None,
+        "KMS": kms
+        and {
+            "APIVersion": kms.api_version,
+            "Name": kms.name,
+            "CacheSize": kms.cache_size,
+            "Endpoint": kms.endpoint,
+            "Timeout": durations.shown(kms.timeout_ns),
+        },
+    }
 
 
 def _member_faults(
@@ -108,8 +138,9 @@ def _key_faults(keys: Sequence[NamedKey], path: str, sizes: Collection[int]) -> 
 
 def _kms_faults(kms: KmsProvider, path: str, names: set[str], *, reload: bool) -> Iterator[str]:
     yield from _kms_name_faults(kms, f"{path}.name", names, reload=reload)
-    if kms.timeout <= 0:
-        yield _invalid(f"{path}.timeout", f"{kms.timeout:g}s", "timeout should be a positive value")
+    if kms.timeout_ns <= 0:
+        shown = durations.shown(kms.timeout_ns)
+        yield _invalid(f"{path}.timeout", shown, "timeout should be a positive value")
     yield from _endpoint_faults(kms.endpoint, f"{path}.endpoint")
     is_v1 = kms.api_version == "v1"
     if not is_v1 and kms.cache_size is not None:
@@ -145,7 +176,7 @@ def _endpoint_faults(endpoint: str, path: str) -> Iterator[str]:
         yield _invalid(path, "", "endpoint is a mandatory field for a kms")
         return
     try:
-        scheme = urlsplit(endpoint).scheme
+        scheme = endpoints.parse(endpoint).scheme
     except ValueError as error:
         yield _invalid(path, endpoint, f"invalid endpoint for kms provider, error: {error}")
         return
@@ -153,7 +184,7 @@ def _endpoint_faults(endpoint: str, path: str) -> Iterator[str]:
         yield _invalid(
             path,
             endpoint,
-            f'unsupported scheme "{scheme}" for KMS provider, only unix is supported',
+            f"unsupported scheme {quoted(scheme)} for KMS provider, only unix is supported",
         )
 
 
@@ -167,10 +198,16 @@ def _resource_faults(resources: Sequence[str], path: str) -> Iterator[str]:
 
 
 def _overlap_faults(resources: Sequence[str], path: str) -> Iterator[str]:
-    if len(set(resources)) < len(resources):
+    repeated = overlap = False
+    for one, other in permutations([GroupResource.parse(name) for name in resources], 2):
+        if one == other and not repeated:
+            repeated = True
+            continue
+        same_group = one.group == other.group
+        overlap |= one == EVERYTHING or (same_group and "*" in {one.resource, other.resource})
+    if repeated:
         yield _invalid(path, resources, "the same resource cannot be specified multiple times")
-    pairs = ((one, other) for one in resources for other in resources if one != other)
-    if any(wild in {"*.*", f"*.{_group(other)}"} for wild, other in pairs):
+    if overlap:
         yield _invalid(
             path,
             resources,
@@ -179,12 +216,8 @@ def _overlap_faults(resources: Sequence[str], path: str) -> Iterator[str]:
         )
 
 
-def _group(resource: str) -> str:
-    return resource.partition(".")[2]
-
-
 def _resource_fault(resource: str) -> str | None:
-    name, _, group = resource.partition(".")
+    name, group = GroupResource.parse(resource)
     if resource != resource.lower():
         return "resource name should not contain capital letters"
     if resource == "*":
@@ -208,12 +241,14 @@ def _resource_fault(resource: str) -> str | None:
 
 def refuse_masked(configuration: EncryptionConfiguration) -> None:
     """Raise EncryptionConfigError for a resource that an earlier rule's wildcard takes."""
-    earlier: set[str] = set()
+    earlier: set[GroupResource] = set()
     for rule in configuration.resources:
-        for resource in rule.resources:
-            for wild in (f"*.{_group(resource)}", "*.*"):
+        resources = [GroupResource.parse(name) for name in rule.resources]
+        for resource in resources:
+            for wild in (GroupResource("*", resource.group), EVERYTHING):
                 if wild in earlier:
                     raise EncryptionConfigError(
-                        f'resource "{resource}" is masked by earlier rule "{wild}"'
+                        f"resource {quoted(str(resource))} is masked by earlier rule "
+                        f"{quoted(str(wild))}"
                     )
-        earlier.update(rule.resources)
+        earlier.update(resources)

@@ -2,24 +2,19 @@
 
 ``yaml_vectors.jsonl`` holds texts and what sigs.k8s.io/yaml v1.6.0 (YAMLToJSON, YAMLToJSONStrict)
 says of each: ``json`` or ``error``, and ``strict`` where only the strict reading refuses.
+The answers are upstream's own, written by ``python -m tests.oracle.refresh``.
 """
 
-import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apiserver_shim import yaml_json
 from apiserver_shim.errors import YamlError
+from tests.oracle.refresh import YAML, data_of, read
 
-_LINES = Path(__file__).with_name("yaml_vectors.jsonl").read_text().splitlines()
-VECTORS: list[dict[str, str]] = [json.loads(line) for line in _LINES]
-
-
-def _bytes(vector: dict[str, str]) -> bytes:
-    return vector["text"].encode() if "text" in vector else base64.b64decode(vector["base64"])
+VECTORS = read(YAML)
 
 
 def _as_read(value: Any) -> Any:
@@ -38,14 +33,14 @@ def _typed(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: repr(_bytes(vector))[:60])
-def test_a_text_is_read_or_refused_as_upstream_does(vector: dict[str, str]) -> None:
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: repr(data_of(vector))[:60])
+def test_a_text_is_read_or_refused_as_upstream_does(vector: dict[str, Any]) -> None:
     if "error" in vector:
         with pytest.raises(YamlError) as refused:
-            yaml_json.to_json(_bytes(vector))
+            yaml_json.to_json(data_of(vector))
         assert refused.value.message == vector["error"]
         return
-    converted = yaml_json.to_json(_bytes(vector))
+    converted = yaml_json.to_json(data_of(vector))
     assert _typed(converted.value) == _typed(_as_read(json.loads(vector["json"])))
     assert converted.repeated == vector.get("strict", "")
 

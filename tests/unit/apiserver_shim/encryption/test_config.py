@@ -66,7 +66,7 @@ resources:
         name="grpc-kms-provider",
         endpoint="unix:///var/run/kmsplugin/grpc.sock",
         cache_size=1000,
-        timeout=3.0,
+        timeout_ns=3_000_000_000,
     )
     assert identity.named() == ("identity",)
 
@@ -87,16 +87,39 @@ def test_secrets_are_not_printed() -> None:
 
 
 @pytest.mark.parametrize(
+    "document",
+    [
+        text({"aesgcm": {"keys": [{"name": "a", "secret": KEY}]}, "identity": {}}),
+        text({"aesgcm": {"keys": [{"name": "a", "secret": f"{KEY}!"}]}}),
+        text({"aesgcm": {"keys": [{"name": "a", "secret": [KEY]}]}}),
+        text({"aesgcm": {"keys": [{"name": "a", "secret": KEY, "more": KEY}]}}),
+        text({"secretbox": {"keys": [{"name": "", "secret": KEY}]}}),
+        text({"aesgcm": {"keys": [{"name": "a", "secret": KEY}]}}).replace("kind", "kin"),
+        text({"aesgcm": {"keys": [{"name": "a", "secret": KEY}]}}).replace("apiVersion", "version"),
+    ],
+)
+def test_what_is_refused_does_not_show_its_keys(document: str) -> None:
+    assert KEY not in refused(document)
+
+
+@pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("{", "yaml: "),
-        ("[]", "cannot unmarshal field  into a value of type object"),
-        ("kind: X\napiVersion: v1\n", "got unexpected config type: v1, Kind=X"),
-        ("kind: X\nkind: Y\n", 'line 2: key "kind" already set in map'),
+        ("{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
+        ("[]", "json: cannot unmarshal array into Go value of type struct { APIVersion string"),
+        ("kind: X\napiVersion: v1\n", 'no kind "X" is registered for version "v1" in scheme'),
+        ("kind: X\n", "Object 'apiVersion' is missing in 'REDACTED'"),
+        (text({}) + "kind: EncryptionConfiguration\n", 'key "kind" already set in map'),
         (text({"kms": {**KMS, "x": 1}}), 'unknown field "resources[0].providers[0].kms.x"'),
         (text({"identity": {"x": 1}}), 'unknown field "resources[0].providers[0].identity.x"'),
-        (text({"kms": {**KMS, "timeout": "3 s"}}), 'time: invalid duration "3 s"'),
-        (text({"kms": {**KMS, "cachesize": "1"}}), "kms.cachesize into a value of type int32"),
+        (text({"kms": {**KMS, "timeout": "3 s"}}), 'time: unknown unit " s" in duration'),
+        (
+            text({"kms": {**KMS, "cachesize": "1"}}),
+            (
+                "json: cannot unmarshal string into Go struct field "
+                "KMSConfiguration.resources.providers.kms.cachesize of type int32"
+            ),
+        ),
     ],
 )
 def test_files_that_are_no_configuration(document: str, message: str) -> None:
