@@ -1,0 +1,1 @@
+"""One module a door; `tests.fuzz.campaign` knows them all."""
