@@ -4,15 +4,18 @@ It listens on a port of its own, asks for the token that lies in its world's fol
 no web page but its own (control_guard).
 """
 
+import json
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
 from fastapi import FastAPI, Query
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 from bounded_http.head import HeadAsGet
 from kms_emulator.allowed_hosts import AllowedHosts
@@ -141,6 +144,7 @@ def create_control(  # noqa: PLR0913 - the composition root names each room once
     app.exception_handler(ClockError)(_clock_error)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(ApiError)(_kms_error)
+    app.exception_handler(RequestValidationError)(_invalid)
     _add_world(app, clock, closing, addresses)
     _add_accounts(app, credentials, balances)
     _add_keys(app, kms)
@@ -271,6 +275,13 @@ def refusal(status: HTTPStatus, message: str) -> tuple[bytes, bytes]:
 def _code(status: HTTPStatus) -> str:
     """The name of a status as a code: MethodNotAllowed."""
     return status.phrase.replace(" ", "").replace("-", "")
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    """What is wrong and where, without what was sent: that may be text that UTF-8 cannot say."""
+    faults = [{name: fault[name] for name in ("loc", "msg", "type")} for fault in error.errors()]
+    body = json.dumps({"detail": faults})  # in ASCII
+    return Response(body, status_code=422, media_type="application/json")
 
 
 async def _http_error(_request: Request, error: HTTPException) -> JSONResponse:
