@@ -2,13 +2,13 @@
 
 import argparse
 import csv
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from apiserver_shim import role_log
 from apiserver_shim.api.server import run, serve
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import DEFAULT_CLUSTER, ClusterSpec, StaticClusters, StaticToken
@@ -24,7 +24,7 @@ from apiserver_shim.storage.etcd_member import EtcdTls
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; returns the exit status."""
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    role_log.set_up(sys.stderr)
     if (options.cert is None) != (options.key is None):
         print("--cert and --key go together", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ libyaml parses; what the parsed text means is decided here, and never by a tag t
 of this program. Texts that would take long or much memory are refused.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +19,11 @@ from apiserver_shim.yaml_scalars import Scalar
 
 MAX_NODES = 100_000  # values and keys, each alias counted as what it stands for
 MAX_DEPTH = 100  # upstream's is 10,000; no object has twenty
+MAX_TAG_DIRECTIVES = 1000  # libyaml compares each with all before it
 _TOO_MANY = f"yaml: exceeded max number of {MAX_NODES} nodes"
+_MAX_OPEN = 10_000  # yaml.v2's own; libyaml's time grows with the square of the depth
+_TOO_DEEP = f"yaml: exceeded max depth of {MAX_DEPTH}"
+_tag_directives = re.compile(rb"%\0?T\0?A\0?G").findall  # in UTF-8 or UTF-16
 
 _Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FIRST_NO_INT64 = float(1 << 63)
@@ -89,6 +94,8 @@ def _compose(data: bytes) -> _Node | None:
         if isinstance(event, yaml.CollectionStartEvent):
             node.flow = bool(event.flow_style)
             open_nodes.append(node)
+            if len(open_nodes) > _MAX_OPEN:
+                raise YamlError(f"yaml: exceeded max depth of {_MAX_OPEN}")
     return root
 
 
@@ -118,6 +125,8 @@ def _check_question_mark(node: _Node, event: Any, parent: _Node) -> None:
 
 def _events(data: bytes) -> Iterator[Any]:
     """Yield the events of the first document's nodes; raises YamlError."""
+    if len(_tag_directives(data)) > MAX_TAG_DIRECTIVES:
+        raise YamlError(f"yaml: exceeded max number of {MAX_TAG_DIRECTIVES} tag directives")
     try:
         parser = _Parser(data)
         try:
@@ -189,7 +198,7 @@ class _Decoder:
                 "yaml: document contains excessive aliasing" if self._open_aliases else _TOO_MANY
             )
         if depth > MAX_DEPTH:
-            raise YamlError(f"yaml: exceeded max depth of {MAX_DEPTH}")
+            raise YamlError(_TOO_DEEP)
         if node.target is not None:
             with self._alias(node):
                 return self._decode(node.target, depth)

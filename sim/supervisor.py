@@ -14,7 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sim.log_files import bound_log, open_log
+
 STOP_SECONDS = 8.0
+_LOG_LOOK_SECONDS = 0.5
 _RESTARTS, _RESTART_WINDOW = 5, 60.0
 
 # `read` waits for the end of the pipe on descriptor 3, without a further process.
@@ -90,6 +93,8 @@ class Supervisor:
         return tuple(self._children)
 
     def start(self, child: Child) -> Child:
+        if not self._children:
+            threading.Thread(target=self._bound_logs, name="logs", daemon=True).start()
         self._children.append(child)
         self._spawn(child)
         return child
@@ -127,6 +132,11 @@ class Supervisor:
             for child in reversed(self._children):
                 _stop(child)
 
+    def _bound_logs(self) -> None:
+        while not self._stopping.wait(_LOG_LOOK_SECONDS):
+            for child in self.children:
+                bound_log(child.log)
+
     def _spawn(self, child: Child) -> None:
         moment = time.monotonic()
         child.starts = [start for start in child.starts if start > moment - _RESTART_WINDOW]
@@ -137,8 +147,7 @@ class Supervisor:
             leftover.unlink(missing_ok=True)
         read_end, write_end = os.pipe()
         try:
-            log = os.open(child.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            with os.fdopen(log, "ab"):
+            with open_log(child.log) as log:
                 child.process = subprocess.Popen(
                     child.command,
                     stdin=read_end,

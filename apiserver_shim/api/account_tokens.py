@@ -92,7 +92,8 @@ async def token_request(request: ApiRequest, now: Callable[[], datetime]) -> Rep
 
 async def _asked(request: ApiRequest) -> Object:
     content_type = request.header(b"content-type")
-    body = negotiation.decode(sent := await request.body(), content_type, _KIND)
+    sent = await request.body()
+    body = await request.run(lambda: negotiation.decode(sent, content_type, _KIND))
     if not isinstance(body, dict) or (body.get("kind") or _KIND) != _KIND:
         raise BadRequestError(f"the object provided is unrecognized (must be of type {_KIND})")
     version = body.get("apiVersion") or _VERSION

@@ -13,6 +13,9 @@ from apiserver_shim.objects.strategy import Strategy
 Object = dict[str, Any]
 Now = Callable[[], datetime]
 
+_WARNINGS_RUNES = 4 * 1024
+_WARNING_RUNES = 256  # of each, once all together are too long
+
 
 def object_reply(
     request: ApiRequest, strategy: Strategy, obj: Object, *, status: int, now: Now
@@ -85,11 +88,27 @@ def _table(
 
 def reply(request: ApiRequest, answer: Object, wanted: Format, status: int) -> Reply:
     body, content_type = negotiation.encode(answer, wanted, pretty=request.pretty)
-    warnings = tuple(
-        (b"warning", f'299 - "{_quoted(text)}"'.encode("latin-1", "replace"))
-        for text in request.warnings
-    )
+    warnings = warning_headers(request.warnings) if request.warnings else ()
     return Reply(status, body, content_type, warnings)
+
+
+def warning_headers(texts: Sequence[str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return a header for each text, once; what is too long together is cut or left out.
+
+    After k8s.io/apiserver endpoints/filters/warning.go, which counts runes of texts.
+    """
+    shown = list(dict.fromkeys(text for text in texts if text))
+    if sum(map(len, shown)) > _WARNINGS_RUNES:
+        cut, written = [], 0
+        for text in shown:
+            if written >= _WARNINGS_RUNES:
+                break
+            cut.append(text[:_WARNING_RUNES])
+            written += len(cut[-1])
+        shown = cut
+    return tuple(
+        (b"warning", f'299 - "{_quoted(text)}"'.encode("latin-1", "replace")) for text in shown
+    )
 
 
 def _quoted(text: str) -> str:

@@ -13,9 +13,10 @@ import yaml
 
 from apiserver_shim.api import status
 from apiserver_shim.api.status import StatusError
-from apiserver_shim.errors import DecodeError, EncodeError
+from apiserver_shim.errors import DecodeError, EncodeError, YamlError
 from apiserver_shim.objects.errors import BadRequestError
 from apiserver_shim.storage import codec
+from apiserver_shim.yaml_json import MAX_NODES, Converted, to_json
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -80,6 +81,10 @@ def media_type_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_yaml(content_type: str) -> bool:
+    return media_type_of(content_type) == YAML
+
+
 def is_json(content_type: str) -> bool:
     return media_type_of(content_type) in {"", JSON}
 
@@ -108,7 +113,7 @@ def decode(body: bytes, content_type: str, kind: str) -> Any:
     if media_type in {"", JSON}:
         return decode_json(body, kind)
     if media_type == YAML:
-        return decode_yaml(body, kind)
+        return decode_yaml(body, kind).value
     if media_type == PROTOBUF:
         try:
             return codec.decode_body(body)
@@ -133,7 +138,25 @@ def parse_json(body: bytes) -> Any:
     except TypeError:
         # some 250 levels; no object has ten
         raise BadRequestError("the body is nested too deeply") from None
+    if len(body) > MAX_NODES and body.count(b",") > MAX_NODES // 2 and _has_too_many(parsed):
+        raise BadRequestError(f"the body has more than {MAX_NODES} keys and values")
     return parsed
+
+
+def _has_too_many(value: Any) -> bool:
+    """Tell whether a body has more keys and values than one in YAML may have."""
+    count, waiting = 0, [value]
+    while waiting:
+        found = waiting.pop()
+        count += 1
+        if isinstance(found, dict):
+            count += len(found)
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
+        if count + len(waiting) > MAX_NODES:
+            return True
+    return False
 
 
 def _unrecognized(kind: str, detail: str, body: bytes) -> BadRequestError:
@@ -162,31 +185,12 @@ def go_text(body: bytes, error: orjson.JSONDecodeError) -> str:
     return f"invalid character {text[error.pos]!r} {looking}"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes means it: JSON in other clothes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        # a few aliases of aliases would become gigabytes
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not accepted")
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def decode_yaml(body: bytes, kind: str) -> Any:
+def decode_yaml(body: bytes, kind: str) -> Converted:
+    """Read a body in YAML; raises BadRequestError."""
     try:
-        # a subclass of SafeLoader
-        parsed = yaml.load(body, Loader=_Loader)  # noqa: S506
-        return orjson.loads(orjson.dumps(parsed, option=orjson.OPT_NON_STR_KEYS))
-    except (yaml.YAMLError, RecursionError, TypeError, ValueError) as error:
-        first = str(error).partition("\n")[0]
-        detail = f"couldn't get version/kind; json parse error: {first}"
-        raise _unrecognized(kind, detail, body) from None
+        return to_json(body)
+    except YamlError as error:
+        raise _unrecognized(kind, error.message, body) from None
 
 
 def duplicate_fields(body: bytes, parsed: Any) -> list[str]:

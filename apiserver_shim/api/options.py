@@ -66,7 +66,8 @@ async def delete_options(request: ApiRequest, *, collection: bool = False) -> De
     """Read DeleteOptions from the body or, when there is none, from the query."""
     body = await request.body()
     if body:
-        options = negotiation.decode(body, request.header(b"content-type"), "DeleteOptions")
+        media_type = request.header(b"content-type")
+        options = await request.run(lambda: negotiation.decode(body, media_type, "DeleteOptions"))
         if not isinstance(options, dict) or options.get("kind", "DeleteOptions") != "DeleteOptions":
             raise BadRequestError("decoded object cannot be converted to DeleteOptions")
     else:

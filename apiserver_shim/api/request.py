@@ -1,8 +1,8 @@
 """One request on its way through the pipeline: what is asked, by whom, of which cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
@@ -10,11 +10,15 @@ from starlette.types import Receive, Scope, Send
 from apiserver_shim.access.grants import Decision
 from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api.status import StatusError, too_large
+from apiserver_shim.api.workers import WORKERS
 from apiserver_shim.clusters import Cluster
 from apiserver_shim.objects.errors import BadRequestError
 from apiserver_shim.objects.selectors import exact_name
 
 BODY_LIMIT = 3 * 1024 * 1024
+# what takes longer than some ten milliseconds at worst
+_LARGE_BODY = 64 * 1024
+_LARGE_YAML = 8 * 1024
 
 _VERBS: Mapping[str, str] = {
     "GET": "get",
@@ -25,6 +29,7 @@ _VERBS: Mapping[str, str] = {
     "DELETE": "delete",
 }
 _OF_NAMESPACES = frozenset(("status", "finalize"))
+Result = TypeVar("Result")
 _SCOPE_KEY = "apiserver_shim.request"
 
 
@@ -105,6 +110,7 @@ class ApiRequest:
         "headers",
         "impersonator",
         "info",
+        "large",
         "method",
         "path",
         "receive",
@@ -130,6 +136,7 @@ class ApiRequest:
         self.impersonator: UserInfo | None = None  # who asks to act as the user
         self.decision: Decision | None = None
         self.warnings: list[str] = []
+        self.large = False  # whether its body is more than the event loop should work on
         scope[_SCOPE_KEY] = self
 
     @staticmethod
@@ -219,7 +226,21 @@ class ApiRequest:
             size += len(parts[-1])
             if size > BODY_LIMIT:
                 raise StatusError(too_large(BODY_LIMIT))
-        return b"".join(parts)
+        body = b"".join(parts)
+        self.large = self._is_large(body)
+        return body
+
+    def _is_large(self, body: bytes) -> bool:
+        if len(body) > _LARGE_BODY:
+            return True
+        if b"yaml" not in self.headers.get(b"content-type", b""):
+            return False
+        # a few aliases stand for a large document
+        return len(body) > _LARGE_YAML or b"*" in body
+
+    async def run(self, function: Callable[[], Result]) -> Result:
+        """Return what ``function`` makes of the body: here, or on a thread if it is large."""
+        return await WORKERS.run(function) if self.large else function()
 
 
 @dataclass(slots=True)

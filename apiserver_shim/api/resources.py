@@ -128,7 +128,12 @@ class Resources:
         if check := await escalation_check(request, strategy, self._mode):
             check(obj, None)
         created = await request.cluster.registry.create(
-            strategy, namespace, obj, manager=manager_of(request, strategy), dry_run=dry_run
+            strategy,
+            namespace,
+            obj,
+            manager=manager_of(request, strategy),
+            dry_run=dry_run,
+            run=request.run,
         )
         return object_reply(request, strategy, created, status=201, now=self._now)
 
@@ -144,6 +149,7 @@ class Resources:
                 subresource=request.info.subresource,
                 manager=manager_of(request, strategy),
                 dry_run=dry_run,
+                run=request.run,
             )
         except NotFoundError:
             wanted = obj["metadata"].get("uid")
@@ -158,7 +164,8 @@ class Resources:
             return await self._apply(request, strategy)
         dry_run = check_patch_options(request, apply=False)
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
-        change = patch_change(strategy, await request.body(), media_type, validation)
+        body = await request.body()
+        change = await request.run(lambda: patch_change(strategy, body, media_type, validation))
         patched = await request.cluster.registry.update(
             strategy,
             _key(request, strategy),
@@ -166,6 +173,7 @@ class Resources:
             subresource=request.info.subresource,
             manager=manager_of(request, strategy),
             dry_run=dry_run,
+            run=request.run,
         )
         return object_reply(request, strategy, patched, status=200, now=self._now)
 
@@ -173,12 +181,14 @@ class Resources:
         dry_run = check_patch_options(request, apply=True)
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
         body, key = await request.body(), _key(request, strategy)
-        config = decode_applied(
-            strategy,
-            negotiation.decode_yaml(body, strategy.kind),
-            namespace=key.namespace,
-            name=key.name,
-            validation=validation,
+        config = await request.run(
+            lambda: decode_applied(
+                strategy,
+                negotiation.decode_yaml(body, strategy.kind).value,
+                namespace=key.namespace,
+                name=key.name,
+                validation=validation,
+            )
         )
         manager = manager_of(request, strategy, "Apply")
         apply = Apply(config, manager, force=request.flag("force"))
@@ -199,6 +209,7 @@ class Resources:
             subresource=request.info.subresource,
             admit_create=lambda: self._admit(request, "create"),
             dry_run=dry_run,
+            run=request.run,
         )
         code = 201 if new else 200
         return object_reply(request, strategy, applied, status=code, now=self._now)
@@ -256,10 +267,17 @@ class Resources:
     async def _object(self, request: ApiRequest, strategy: Strategy) -> Object:
         validation = FieldValidation(field_validation(request), warnings=request.warnings)
         body, content_type = await request.body(), request.header(b"content-type")
-        parsed = negotiation.decode(body, content_type, strategy.kind)
-        if negotiation.is_json(content_type):
-            validation.duplicates = negotiation.duplicate_fields(body, parsed)
-        return decode_object(strategy, parsed, validation)
+
+        def decode() -> Object:
+            if negotiation.is_yaml(content_type):
+                parsed, validation.repeated = negotiation.decode_yaml(body, strategy.kind)
+            else:
+                parsed = negotiation.decode(body, content_type, strategy.kind)
+            if negotiation.is_json(content_type):
+                validation.duplicates = negotiation.duplicate_fields(body, parsed)
+            return decode_object(strategy, parsed, validation)
+
+        return await request.run(decode)
 
 
 def _is_place(request: ApiRequest, strategy: Strategy) -> bool:

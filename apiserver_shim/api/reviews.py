@@ -179,7 +179,8 @@ def _texts(attributes: Object, name: str) -> tuple[str, ...]:
 
 
 async def _body(request: ApiRequest, kind: str) -> Object:
-    body = negotiation.decode(await request.body(), request.header(b"content-type"), kind)
+    sent, content_type = await request.body(), request.header(b"content-type")
+    body = await request.run(lambda: negotiation.decode(sent, content_type, kind))
     if not isinstance(body, dict) or not isinstance(body.get("spec") or {}, dict):
         raise BadRequestError(f"the object provided is unrecognized (must be of type {kind})")
     if body.get("kind", kind) != kind:

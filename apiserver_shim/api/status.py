@@ -82,6 +82,12 @@ def upgrade_refused() -> Status:
     return failure(503, "ServiceUnavailable", message)
 
 
+def too_many_requests(seconds: int) -> Status:
+    """Ask to come again after ``seconds``, in upstream's words."""
+    message = "too many requests, please try again later"
+    return failure(429, "TooManyRequests", message, {"retryAfterSeconds": seconds})
+
+
 def too_large(limit: int) -> Status:
     message = f"Request entity too large: limit is {limit}"
     return failure(413, "RequestEntityTooLarge", message)

@@ -18,6 +18,8 @@ from apiserver_shim.kms_plugin.signature import canonical_query, signed_headers
 # Refusals of the credentials themselves: a session that ended early, or an emulator started anew.
 _UNKNOWN_CREDENTIALS = ("InvalidSecurityToken.", "InvalidAccessKeyId.")
 
+_LONGEST_QUERY = 60_000  # a whole URL may have 64 KiB; a KMS seals 6 KiB at once
+
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
@@ -115,6 +117,8 @@ class KmsClient:
         headers = signed_headers(
             action, query, host=self._host, signed_at=self._signed_at(), key=credentials
         )
+        if len(query) > _LONGEST_QUERY:
+            raise KmsError("", "longer than any request that a KMS takes", status=400)
         try:
             # Whoever calls the plugin sets the time limit, for the whole of its call.
             answer = await self._http.send("POST", f"{self._base}?{query}", headers=headers)

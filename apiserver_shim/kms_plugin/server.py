@@ -14,12 +14,21 @@ import grpc.aio
 
 from apiserver_shim.errors import KmsSocketError
 from apiserver_shim.kms_plugin.credentials import Credentials, StaticCredentials, UriCredentials
+from apiserver_shim.kms_plugin.dispatch import Dispatch
 from apiserver_shim.kms_plugin.http import HttpClient
 from apiserver_shim.kms_plugin.kms_client import KmsClient
 from apiserver_shim.kms_plugin.services import ServiceV1, ServiceV2, StatusOfDeadKey
 
 _LONGEST_PATH = 107  # sun_path less its NUL
 _GRACE = 1.0
+# grpc-go's longest message; a burst of calls waits, where gRPC would cancel some; who opens the
+# socket without speaking HTTP/2 is hung up on.
+_LIMITS = (
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.server.max_pending_requests", 10_000),
+    ("grpc.server.max_pending_requests_hard_limit", 30_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +98,8 @@ class KmsPlugin:
             status_of_dead_key=settings.status_of_dead_key,
             on_failure=self._on_failure,
         )
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers(
-            tuple(
-                grpc.method_handlers_generic_handler(service.name, service.handlers())
-                for service in (v1, v2)
-            )
-        )
+        server = grpc.aio.server(options=_LIMITS)
+        server.add_generic_rpc_handlers((Dispatch((v1.service(), v2.service())),))
         _bind(server, settings.socket)
         await server.start()
         self._server = server

@@ -6,21 +6,19 @@ EncryptionContext.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 
 import grpc
-import grpc.aio
+from google.protobuf.message import Message
 
 from apiserver_shim.encryption import kms_v1_pb2 as v1
 from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.errors import KmsError, KmsUnreachableError
+from apiserver_shim.kms_plugin.dispatch import Context, Method, Service
 from apiserver_shim.kms_plugin.kms_client import KeyDescription, KmsClient
 
 StatusOfDeadKey = Literal["error", "unhealthy", "blind"]
-Context = grpc.aio.ServicerContext[Any, Any]
-Handler = Callable[[Any], Awaitable[Any]]
-Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Methods = dict[str, Method]
+Handler = Callable[[Any], Awaitable[Message]]
 
 _VERSION_V1 = "v1beta1"
 _VERSION_V2 = "v2beta1"  # every API server from 1.27 on takes this one
@@ -91,8 +89,8 @@ class _Service:
             raise KmsError("", "the cipher is not a CiphertextBlob", status=400) from None
         return await self._kms.decrypt(blob)
 
-    def _method(self, handler: Handler, request: Any) -> Method:
-        async def answer(message: Any, context: Context) -> Any:
+    def _method(self, handler: Handler, request: type[Message]) -> Method:
+        async def answer(message: Any, context: Context) -> Message:
             limit = self._time_limit(context)
             try:
                 async with asyncio.timeout(limit):
@@ -105,11 +103,7 @@ class _Service:
                 text = f"the KMS gave no answer in {limit:.1f} s"
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, text)
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=request.FromString,
-            response_serializer=lambda response: response.SerializeToString(),
-        )
+        return Method(request, answer)
 
     def _time_limit(self, context: Context) -> float:
         """Return the seconds to work in: less than the caller waits, so that it hears why."""
@@ -122,13 +116,16 @@ class ServiceV1(_Service):
 
     name = "v1beta1.KeyManagementService"
 
-    def handlers(self) -> Methods:
+    def service(self) -> Service:
         """Return the methods by name."""
-        return {
-            "Version": self._method(self.version, v1.VersionRequest),
-            "Encrypt": self._method(self.encrypt, v1.EncryptRequest),
-            "Decrypt": self._method(self.decrypt, v1.DecryptRequest),
-        }
+        return Service(
+            self.name,
+            {
+                "Version": self._method(self.version, v1.VersionRequest),
+                "Encrypt": self._method(self.encrypt, v1.EncryptRequest),
+                "Decrypt": self._method(self.decrypt, v1.DecryptRequest),
+            },
+        )
 
     async def version(self, _request: v1.VersionRequest) -> v1.VersionResponse:
         return v1.VersionResponse(
@@ -166,13 +163,16 @@ class ServiceV2(_Service):
         self._status_of_dead_key = status_of_dead_key
         self._version_in_use = ""
 
-    def handlers(self) -> Methods:
+    def service(self) -> Service:
         """Return the methods by name."""
-        return {
-            "Status": self._method(self.status, v2.StatusRequest),
-            "Encrypt": self._method(self.encrypt, v2.EncryptRequest),
-            "Decrypt": self._method(self.decrypt, v2.DecryptRequest),
-        }
+        return Service(
+            self.name,
+            {
+                "Status": self._method(self.status, v2.StatusRequest),
+                "Encrypt": self._method(self.encrypt, v2.EncryptRequest),
+                "Decrypt": self._method(self.decrypt, v2.DecryptRequest),
+            },
+        )
 
     async def status(self, _request: v2.StatusRequest) -> v2.StatusResponse:
         healthz = await self._healthz()

@@ -19,22 +19,31 @@ from apiserver_shim.objects.strategy import Strategy
 Object = dict[str, Any]
 Change = Callable[[Object], Object]
 
+_MOST_COMPLAINTS = 100  # each once (sigs.k8s.io/json saveStrictError)
+
 
 @dataclass(slots=True)
 class FieldValidation:
-    """What to do about unknown and duplicate fields: Strict, Warn or Ignore them."""
+    """What to do about unknown and duplicate fields: Strict, Warn or Ignore them.
+
+    ``repeated`` is the complaint about keys that YAML has twice: its lines fit in no header.
+    """
 
     directive: str = "Warn"
     duplicates: list[str] = field(default_factory=list)
+    repeated: str = ""
     warnings: list[str] = field(default_factory=list)
 
     def judge(self, unknown: list[str]) -> str | None:
         """Return the complaint if the request must fail for it."""
-        if self.directive == "Ignore" or not (unknown or self.duplicates):
+        if self.directive == "Ignore" or not (unknown or self.duplicates or self.repeated):
             return None
         found = [f'unknown field "{path}"' for path in unknown]
         found += [f'duplicate field "{path}"' for path in self.duplicates]
+        found = list(dict.fromkeys(found))[:_MOST_COMPLAINTS]
         if self.directive == "Strict":
+            if self.repeated:
+                found.insert(0, self.repeated)
             return f"strict decoding error: {', '.join(found)}"
         self.warnings[:] = found
         return None

@@ -49,6 +49,9 @@ def too_long(field: str, limit: int) -> FieldError:
     return FieldError(field, "FieldValueTooLong", body)
 
 
+_MOST_ERRORS = 1000  # told of one object
+
+
 class InvalidError(ShimError):
     """The object, or the request's options, break a rule."""
 
@@ -56,7 +59,10 @@ class InvalidError(ShimError):
         self, kind: str, name: str, errors: Sequence[FieldError], *, group: str = ""
     ) -> None:
         full_kind = f"{kind}.{group}" if group else kind
+        more, errors = len(errors) - _MOST_ERRORS, errors[:_MOST_ERRORS]
         texts = list(dict.fromkeys(map(str, errors)))
+        if more > 0:
+            texts.append(f"and {more} more errors")
         joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
         super().__init__(f'{full_kind} "{name}" is invalid: {joined}')
         self.kind = kind

@@ -14,6 +14,7 @@ Object = dict[str, Any]
 
 OPERATIONS_LIMIT = 10_000
 COPY_LIMIT = 3 * 1024 * 1024
+_SHIFT_LIMIT = 20_000_000  # items of lists moved up or down, in all
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -54,6 +55,7 @@ class _Document:
     def __init__(self, root: Object) -> None:
         self.root = root
         self._copied = 0
+        self._shifted = 0
         self._by_name: dict[str, Callable[[Object], None]] = {
             "add": lambda op: self._add(_pointer(op, "path"), _value(op)),
             "remove": lambda op: self._remove(_pointer(op, "path"), "remove"),
@@ -97,7 +99,13 @@ class _Document:
         elif path[-1] == "-":
             parent.append(value)
         else:
+            self._shift(parent)
             parent.insert(_index(path[-1], len(parent) + 1, path, name), value)
+
+    def _shift(self, items: list[Any]) -> None:
+        self._shifted += len(items)
+        if self._shifted > _SHIFT_LIMIT:
+            raise UnprocessablePatchError("the patch moves too many items of its lists")
 
     def _become(self, value: Any) -> None:
         if not isinstance(value, dict):
@@ -112,6 +120,7 @@ class _Document:
         if isinstance(parent, dict):
             del parent[path[-1]]
         else:
+            self._shift(parent)
             del parent[_index(path[-1], len(parent), path, name)]
         return value
 

@@ -27,6 +27,7 @@ from apiserver_shim.objects.errors import (
     InvalidError,
 )
 from apiserver_shim.objects.managedfields import Manager, Writer
+from apiserver_shim.objects.running import Run, here
 from apiserver_shim.objects.strategy import Strategy
 from apiserver_shim.storage.store import Key, Store, StoredObject
 
@@ -92,6 +93,7 @@ class Registry:
         *,
         manager: Manager | None = None,
         dry_run: bool = False,
+        run: Run = here,
     ) -> Object:
         """Stamp, validate and store a new object; returns it as stored.
 
@@ -105,7 +107,7 @@ class Registry:
             meta["name"] = metadata.generated_name(base, self._token_bytes)
         if namespace is not None:
             await self._admission.admit_create(strategy.resource, namespace, meta.get("name", ""))
-        self._prepare_new(strategy, obj, manager)
+        await run(lambda: self._prepare_new(strategy, obj, manager))
         tries = 1 if named else _GENERATE_NAME_TRIES
         for last in (False,) * (tries - 1) + (True,):
             key = Key(strategy.resource, namespace, meta["name"])
@@ -154,7 +156,7 @@ class Registry:
             error.message = f"object is being deleted: {error.message}"
         return error
 
-    async def update(
+    async def update(  # noqa: PLR0913 - what, how, and on whose behalf
         self,
         strategy: Strategy,
         key: Key,
@@ -163,6 +165,7 @@ class Registry:
         subresource: str = "",
         manager: Manager | None = None,
         dry_run: bool = False,
+        run: Run = here,
     ) -> Object:
         """Store what ``change`` makes of the current object, as often as it takes.
 
@@ -171,10 +174,8 @@ class Registry:
         """
         current = await self.store.get(key)
         while True:
-            new = self._changed(strategy, current, change(current.obj), subresource)
-            if manager is not None:
-                writer = Writer(manager, metadata.timestamp(self._now()))
-                managedfields.track_update(new, current.obj, strategy.topology, writer)
+            changed = partial(self._changed, strategy, current, change, subresource, manager)
+            new = await run(changed)
             gone = bool(new["metadata"].get("deletionTimestamp")) and strategy.done(new)
             if dry_run:
                 return self.store.rehearse(new)
@@ -192,7 +193,7 @@ class Registry:
             self._tell(strategy.resource, stored)
             return stored
 
-    async def apply(
+    async def apply(  # noqa: PLR0913 - as update
         self,
         strategy: Strategy,
         key: Key,
@@ -201,6 +202,7 @@ class Registry:
         subresource: str = "",
         admit_create: Callable[[], Awaitable[None]] | None = None,
         dry_run: bool = False,
+        run: Run = here,
     ) -> tuple[Object, bool]:
         """Make the change of an apply, which also creates; returns (the object, whether new).
 
@@ -209,7 +211,7 @@ class Registry:
         while True:
             try:
                 found = await self.update(
-                    strategy, key, change, subresource=subresource, dry_run=dry_run
+                    strategy, key, change, subresource=subresource, dry_run=dry_run, run=run
                 )
                 return found, False
             except NotFoundError:
@@ -218,19 +220,26 @@ class Registry:
             if admit_create is not None:
                 await admit_create()
             place = {"name": key.name} | ({"namespace": key.namespace} if key.namespace else {})
-            new = change({"metadata": place})
+            new = await run(partial(change, {"metadata": place}))
             if uid := new["metadata"].get("uid"):
                 detail = f"uid mismatch: the provided object specified uid {uid}, and no existing"
                 raise ConflictError(strategy.resource, key.name, f"{detail} object was found")
             try:
-                return await self.create(strategy, key.namespace, new, dry_run=dry_run), True
+                made = await self.create(strategy, key.namespace, new, dry_run=dry_run, run=run)
+                return made, True
             except AlreadyExistsError:
                 continue  # somebody was faster
 
     def _changed(
-        self, strategy: Strategy, current: StoredObject, new: Object, subresource: str
+        self,
+        strategy: Strategy,
+        current: StoredObject,
+        change: Change,
+        subresource: str,
+        manager: Manager | None,
     ) -> Object:
         old = current.obj
+        new = change(old)
         # the parts set below must not be shared with the object as read
         new = {**new, "metadata": dict(new["metadata"])}
         meta, name = new["metadata"], old["metadata"]["name"]
@@ -242,6 +251,9 @@ class Registry:
         strategy.prepare_for_update(new, old, subresource)
         if errors := strategy.validate_update(new, old):
             raise InvalidError(strategy.kind, name, errors, group=strategy.group)
+        if manager is not None:
+            writer = Writer(manager, metadata.timestamp(self._now()))
+            managedfields.track_update(new, old, strategy.topology, writer)
         return new
 
     async def delete(self, strategy: Strategy, key: Key, options: DeleteOptions) -> Deleted:

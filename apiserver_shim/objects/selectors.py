@@ -15,6 +15,9 @@ from apiserver_shim.objects.strategy import Strategy
 Object = dict[str, Any]
 Requirement = Callable[[Mapping[str, str]], bool]
 
+# each is asked of each object
+_MOST_REQUIREMENTS = 500
+_LONGEST = 64 * 1024
 _OPERATORS = ("!=", "<", "=", "==", ">", "in", "notin")
 _TOKEN = re.compile(r"\s*(==|!=|[=!(),<>]|[^=!(),<>\s]+|$)")
 _SPECIAL = frozenset(("==", "!=", "=", "!", "(", ")", ",", "<", ">", ""))
@@ -46,14 +49,18 @@ class Selector:
 
 def parse(strategy: Strategy, *, labels: str = "", fields: str = "") -> Selector:
     """Read both selectors of a request; raises BadRequestError."""
+    _check_length(labels, fields)
     field_terms = _field_terms(fields) if fields else []
+    label_terms = _LabelParser(labels).parse() if labels else []
+    if max(len(label_terms), len(field_terms)) > _MOST_REQUIREMENTS:
+        raise BadRequestError(f"the selector has more than {_MOST_REQUIREMENTS} requirements")
     for key, _, _ in field_terms:
         if key not in strategy.field_names():
             raise BadRequestError(f"field label not supported: {key}")
     exact = [value for key, equal, value in field_terms if key == "metadata.name" and equal]
     return Selector(
         strategy,
-        labels=tuple(_LabelParser(labels).parse()) if labels else (),
+        labels=tuple(label_terms),
         fields=tuple(_field_requirement(*term) for term in field_terms),
         name=exact[0] if exact else None,
     )
@@ -64,12 +71,18 @@ def exact_name(*, labels: str, fields: str) -> str:
 
     "" if there is none; raises BadRequestError. After RequiresExactMatch of upstream.
     """
+    _check_length(labels, fields)
     if labels:
         _LabelParser(labels).parse()
     for key, equal, value in _field_terms(fields):
         if key == "metadata.name" and equal:
             return "" if names.path_segment(value) else value
     return ""
+
+
+def _check_length(labels: str, fields: str) -> None:
+    if max(len(labels), len(fields)) > _LONGEST:
+        raise BadRequestError(f"the selector is longer than {_LONGEST} characters")
 
 
 def _field_requirement(key: str, equal: bool, value: str) -> Requirement:

@@ -6,6 +6,8 @@ After k8s.io/apimachinery util/strategicpatch.
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from apiserver_shim.objects.errors import BadRequestError
 
 Object = dict[str, Any]
@@ -34,8 +36,8 @@ def _merge_map(original: Object, patch: Object, path: str, lists: Mapping[str, s
     for key, value in patch.items():
         if key.startswith(_DELETE_FROM):
             name = key.removeprefix(_DELETE_FROM)
-            removed = _strings(value)
-            merged[name] = [item for item in merged.get(name) or [] if item not in removed]
+            removed = set(_strings(value))
+            merged[name] = [item for item in merged.get(name) or [] if not _is_in(item, removed)]
         elif key.startswith("$"):
             continue
         elif value is None:
@@ -75,31 +77,64 @@ def _merge(original: Any, value: Any, path: str, lists: Mapping[str, str]) -> An
 
 def _merge_list(original: list[Any], patch: list[Any], key: str) -> list[Any]:
     if not key:
-        return [*original, *(item for item in patch if item not in original)]
+        present = set(map(_identity, original))
+        return [*original, *(item for item in patch if _identity(item) not in present)]
     items = [item for item in patch if not _is_replace(item)]
     if len(items) != len(patch):
         return items
-    merged = list(original)
+    merged = _KeyedList(original, key)
     for item in items:
-        _merge_item(merged, item, key)
-    return merged
+        merged.merge(item)
+    return merged.items()
 
 
 def _is_replace(item: Any) -> bool:
     return isinstance(item, dict) and item.get("$patch") == "replace"
 
 
-def _merge_item(merged: list[Any], item: Any, key: str) -> None:
-    if not isinstance(item, dict) or key not in item:
-        raise BadRequestError(f"map: {item} does not contain declared merge key: {key}")
-    at = next((i for i, old in enumerate(merged) if old.get(key) == item[key]), None)
-    if item.get("$patch") == "delete":
-        if at is not None:
-            del merged[at]
-    elif at is None:
-        merged.append(_merge_map({}, item, "", {}))
-    else:
-        merged[at] = _merge_map(merged[at], item, "", {})
+def _identity(value: Any) -> Any:
+    """Return something that is equal for equal values, and can be looked up."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if _is_nested(value) else value
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _is_in(item: Any, texts: set[str]) -> bool:
+    return isinstance(item, str) and item in texts
+
+
+class _KeyedList:
+    """A list under way, with where each key stands: patches may be as long as lists."""
+
+    def __init__(self, items: list[Any], key: str) -> None:
+        self._key = key
+        self._items: dict[int, Any] = dict(enumerate(items))  # a deleted one leaves a gap
+        self._places: dict[Any, list[int]] = {}  # the first one last
+        for at in reversed(range(len(items))):
+            found = items[at].get(key) if isinstance(items[at], dict) else None
+            self._places.setdefault(_identity(found), []).append(at)
+        self._next = len(items)
+
+    def items(self) -> list[Any]:
+        return list(self._items.values())
+
+    def merge(self, item: Any) -> None:
+        key = self._key
+        if not isinstance(item, dict) or key not in item:
+            raise BadRequestError(f"map: {item} does not contain declared merge key: {key}")
+        places = self._places.setdefault(_identity(item[key]), [])
+        if item.get("$patch") == "delete":
+            if places:
+                del self._items[places.pop()]
+        elif places:
+            at = places[-1]
+            self._items[at] = _merge_map(self._items[at], item, "", {})
+        else:
+            self._items[self._next] = _merge_map({}, item, "", {})
+            places.append(self._next)
+            self._next += 1
 
 
 def _order(merged: Object, name: str, order: Any, path: str, lists: Mapping[str, str]) -> None:
@@ -110,13 +145,20 @@ def _order(merged: Object, name: str, order: Any, path: str, lists: Mapping[str,
         return
 
     def identity(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, dict) else item
+        return _identity(item.get(key) if key and isinstance(item, dict) else item)
 
-    wanted = [identity(item) for item in order]
-    named = [item for item in items if identity(item) in wanted]
-    ordered = sorted(named, key=lambda item: wanted.index(identity(item)))
-    for index, item in enumerate(items):
-        if identity(item) not in wanted:
-            before = items[index - 1] if index else None
-            ordered.insert(ordered.index(before) + 1 if before in ordered else 0, item)
-    merged[name] = ordered
+    ranks: dict[Any, int] = {}
+    for item in order:
+        ranks.setdefault(identity(item), len(ranks))
+    first: list[Any] = []
+    named: list[tuple[int, list[Any]]] = []  # (its rank, it and those that stay behind it)
+    behind = first
+    for item in items:
+        rank = ranks.get(identity(item))
+        if rank is None:
+            behind.append(item)
+        else:
+            behind = [item]
+            named.append((rank, behind))
+    named.sort(key=lambda ranked: ranked[0])
+    merged[name] = [*first, *(item for _, group in named for item in group)]

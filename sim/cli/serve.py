@@ -1,7 +1,6 @@
 """`serve …`: one role alone, as the containers do; the launcher runs the same."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Coroutine
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import uvloop
 
+from apiserver_shim import role_log
 from sim import etcd_server
 from sim.cli.place import world_settings
 from sim.layout import Layout
@@ -109,11 +109,5 @@ def _listener(
 
 
 def _run(role: Coroutine[None, None, None]) -> None:
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for chatty in ("httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    role_log.set_up(sys.stderr)
     uvloop.run(role)

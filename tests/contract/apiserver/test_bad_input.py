@@ -128,7 +128,7 @@ CONFIG_KEY = (
         (b"[]", "", 400, None),
         (b"null", "", 400, None),
         (b'{"metadata":[]}', "", 400, None),
-        (b"a: &a [x]\nb: *a\n", "application/yaml", 400, None),
+        (b"a: &a [x]\nb: *a\n", "application/yaml", 422, None),  # anchors are no fault
         (b"\xff\xfe", "", 400, None),
         (b"k8s\0\x0a\xff\xff\xff\xff\x0f", PROTOBUF, 400, None),
         (b"[" * 20_000, "", 400, None),
