@@ -102,7 +102,13 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
         now=now,
         default_region=settings.default_region,
     )
-    app = Emulator(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = Emulator(
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.gateway, app.kms = gateway, kms
     app.hosts = AllowedHosts((ALIBABA_CLOUD, *settings.allowed_hosts))
     # outside the gateway: nobody signs a probe
@@ -110,7 +116,7 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys), methods=_READING)
     app.add_api_route("/openapi.json", _openapi, methods=_READING)
     app.add_api_route("/docs", _docs, methods=_READING, response_class=HTMLResponse)
-    app.mount("/", gateway)  # everything else, so that unknown paths get the API's own error
+    app.router.default = gateway  # everything else: unknown paths get the API's own error
     return app
 
 

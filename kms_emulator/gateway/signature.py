@@ -12,8 +12,7 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from kms_emulator.errors import TimestampMissingError
@@ -26,7 +25,10 @@ ACS3 = "ACS3-HMAC-SHA256"
 ACS4 = "ACS4-HMAC-SHA256"
 
 _UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII
+)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _RESERVED = re.compile(rb"[^A-Za-z0-9\-._~]")
 _ESCAPES = tuple(b"%%%02X" % byte for byte in range(256))
@@ -122,9 +124,14 @@ def utc_time(text: str) -> datetime:
 
 def http_date(text: str) -> datetime:
     """Of `Fri, 02 Jan 2026 03:04:05 GMT` (RFC 9110, 5.6.7) alone; raises TimestampMissingError."""
-    if _HTTP_DATE.fullmatch(text):
+    found = _HTTP_DATE.fullmatch(text)
+    if found is not None and found[2] in _MONTHS:
+        day, _, year, hour, minute, second = found.groups()
+        month = _MONTHS.index(found[2]) + 1
         try:
-            return parsedate_to_datetime(text)
+            return datetime(
+                int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+            )
         except ValueError:  # a 30th of February
             pass
     raise TimestampMissingError

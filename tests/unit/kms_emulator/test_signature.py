@@ -257,7 +257,62 @@ def test_nothing_signed_is_incomplete() -> None:
         proof_of(Request("GET", "/", {}, query=(("Action", "ListKeys"),)))
 
 
-@pytest.mark.parametrize("time", ["", "yesterday", "2024-01-02", "2024-01-02T03:04:05+08:00"])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_authorization_is_no_missing_one(empty: str) -> None:
+    signed = replace(VECTOR_C, headers={**VECTOR_C.headers, "authorization": empty})
+    with pytest.raises(IncompleteSignatureError):
+        proof_of(signed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SignatureVersion", "9.9"),
+        ("SignatureVersion", ""),
+        ("SignatureMethod", "HMAC-SHA256"),
+        ("SignatureType", "BEARERTOKEN"),
+        ("SignatureType", "PRIVATEKEY"),
+    ],
+)
+def test_a_signature_of_another_kind_is_refused(name: str, value: str) -> None:
+    others = tuple(pair for pair in VECTOR_C.query if pair[0] != name)
+    with pytest.raises(IncompleteSignatureError, match=name):
+        proof_of(replace(VECTOR_C, query=(*others, (name, value))))
+
+
+@pytest.mark.parametrize(
+    "query", [(("a", "b&c"),), (("a&b", "c"),), (("a=b", "c"),), (("a", "b"), ("c", "&"))]
+)
+def test_an_roa_query_that_reads_in_two_ways_is_refused(query: tuple[tuple[str, str], ...]) -> None:
+    with pytest.raises(IncompleteSignatureError, match="query"):
+        proof_of(replace(VECTOR_D, query=query))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "",
+        "yesterday",
+        "2024-01-02",
+        "2024-01-02T03:04:05+08:00",
+        "2024-01-02 03:04:05Z",
+        "2024-W01-2T03:04:05Z",
+        "20240102T030405000Z",
+        "2024-13-02T03:04:05Z",
+        "0000-01-02T03:04:05Z",
+        "2024-01-02T03:04:05Z\n",
+        "\u0662024-01-02T03:04:0Z",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 01 Jan 0000 00:00:00 GMT",
+        "Tue, 02 Jan 2024 03:04:05",
+        "Tue, 02 Jan 2024 03:04:05 UTC",
+        "Tue, 02 Jan 24 03:04:05 GMT",
+        "Tue, 32 Jan 2024 03:04:05 GMT",
+        "Tue, 02 Foo 2024 03:04:05 GMT",
+        "Tuesday, 02-Jan-24 03:04:05 GMT",
+    ],
+)
 def test_a_missing_or_odd_time_is_said_to_be_missing(time: str) -> None:
     headers = {**VECTOR_A.headers, "x-acs-date": time}
     with pytest.raises(TimestampMissingError):
@@ -265,6 +320,9 @@ def test_a_missing_or_odd_time_is_said_to_be_missing(time: str) -> None:
     headers = {**VECTOR_D.headers, "date": time}
     with pytest.raises(TimestampMissingError):
         proof_of(replace(VECTOR_D, headers=headers))
+    query = tuple(pair for pair in VECTOR_C.query if pair[0] != "Timestamp")
+    with pytest.raises(TimestampMissingError):
+        proof_of(replace(VECTOR_C, query=(*query, ("Timestamp", time))))
 
 
 @pytest.mark.parametrize("name", VECTORS)
