@@ -1,11 +1,14 @@
 """The static checks are tests like any other: layers, types, style, shell."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -53,7 +56,62 @@ def test_no_module_has_outgrown_its_name() -> None:
     assert long == {}
 
 
-def test_locks_name_no_address() -> None:
-    for name in ("constraints.txt", "pyproject.toml", "Dockerfile", "docker-compose.yml"):
-        assert "://pypi" not in (ROOT / name).read_text()
-        assert "--index" not in (ROOT / name).read_text()
+def locked(name: str) -> dict[str, str]:
+    """The version of each package of a lock; each line of it is a package, a hash or an include."""
+    found = {}
+    for block in re.split(r"\n(?=\S)", (ROOT / "requirements" / name).read_text().strip()):
+        first, *hashes = block.replace("\\\n", "\n").splitlines()
+        if first == "-r product.txt":
+            continue
+        pinned = re.fullmatch(
+            r"([a-z0-9-]+)(?:\[[a-z,]+\])?==([0-9a-z.]+)(?: ; .+)?", first.strip()
+        )
+        assert pinned is not None, first
+        assert hashes, first
+        assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64} *", line) for line in hashes), first
+        found[pinned[1]] = pinned[2]
+    return found
+
+
+def test_locks_have_a_hash_for_every_package_and_name_no_address() -> None:
+    product, development, build = (
+        locked(f"{name}.txt") for name in ("product", "development", "build")
+    )
+    assert not product.keys() & development.keys()
+    everything = {**product, **development}
+    for name, version in build.items():
+        assert everything.get(name, version) == version
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for asked, there in (
+        (project["dependencies"], product),
+        (extras["test"] + extras["lint"], everything),
+        ((ROOT / "requirements" / "build.in").read_text().splitlines(), build),
+    ):
+        names = {re.split(r"[\[<>=; ]", line)[0] for line in asked}
+        assert names <= there.keys()
+
+
+def test_every_image_has_an_exact_version() -> None:
+    """A tag can be moved; a digest cannot, but has to come from the registry itself."""
+    text = (ROOT / "Dockerfile").read_text() + (ROOT / "docker-compose.yml").read_text()
+    images = re.findall(r"^\s*(?:FROM|image:) (\S+)", text, flags=re.MULTILINE)
+    assert len(images) >= 3
+    for image in images:
+        assert image == "acksim" or re.search(r":v?\d+\.\d+\.\d+(-[a-z0-9-]+)?$", image), image
+    assert "://pypi" not in text
+    assert "--index" not in text
+
+
+def test_every_container_is_confined() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert len(services) >= 4
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["tmpfs"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+        assert not {"privileged", "cap_add", "user", "pid", "ipc"} & service.keys(), name
+        assert service.get("network_mode", "none") == "none", name
+    assert re.search(r"^USER acksim$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
