@@ -181,11 +181,12 @@ def _acs_proof(
     headers = request.headers
     signed_headers = given.get("SignedHeaders", "")
     signed = frozenset(signed_headers.split(";"))
-    wanted = {name for name in headers if name.startswith("x-acs-")} | _MUST_BE_SIGNED
-    if request.body and "content-type" in headers:  # it says how the body is to be read
-        wanted.add("content-type")
-    if not wanted <= signed:
-        raise IncompleteSignatureError(f"SignedHeaders must list {min(wanted - signed)[:_SHOWN]}.")
+    unsigned = [name for name in headers if name not in signed and name.startswith("x-acs-")]
+    unsigned += _MUST_BE_SIGNED - signed
+    if request.body and "content-type" in headers and "content-type" not in signed:
+        unsigned.append("content-type")  # it says how the body is to be read
+    if unsigned:
+        raise IncompleteSignatureError(f"SignedHeaders must list {unsigned[0][:_SHOWN]}.")
     date = headers.get("x-acs-date", "")
     timestamp = signature.utc_time(date)
     if family == "ACS3":

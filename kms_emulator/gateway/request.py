@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -59,18 +59,17 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     """Raises RequestTooLargeError, ParametersUnreadableError, ClientGoneError."""
     headers = _headers(scope["headers"])
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    if _PATH.fullmatch(path) is None:
+    if path != "/" and _PATH.fullmatch(path) is None:
         raise ParametersUnreadableError("The path has characters that must be escaped in it.")
     query = _pairs(scope["query_string"])
     body = await _read_body(headers, receive)
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     client = scope.get("client")
     return Request(
         method=scope["method"],
         path=path,
         headers=headers,
         query=query,
-        form=_pairs(body) if media_type == _FORM else (),
+        form=_pairs(body) if body and _is_form(headers) else (),
         body=body,
         sender=Sender(
             source_ip=client[0] if client else "",
@@ -81,18 +80,25 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
     )
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """What came twice is one list (RFC 9110, 5.3), or an error where it can be no list."""
-    headers: dict[str, str] = {}
-    for name_bytes, value_bytes in raw:
-        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
-        value = value.strip(_WHITESPACE)
-        if name in headers:
-            if name in _SINGLE or name.startswith("x-acs-"):
-                raise ParametersUnreadableError(f"The header {name} may be given once only.")
-            value = f"{headers[name]}, {value}"
-        headers[name] = value
+    pairs = [(n.decode("latin-1"), v.decode("latin-1").strip(_WHITESPACE)) for n, v in raw]
+    headers = dict(pairs)
+    if len(headers) == len(pairs):
+        return headers
+    headers.clear()
+    for name, value in pairs:
+        if name not in headers:
+            headers[name] = value
+        elif name in _SINGLE or name.startswith("x-acs-"):
+            raise ParametersUnreadableError(f"The header {name} may be given once only.")
+        else:
+            headers[name] = f"{headers[name]}, {value}"
     return headers
+
+
+def _is_form(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
 
 
 async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
