@@ -1,0 +1,1 @@
+"""The doors through which things are written and read back, a module each."""
