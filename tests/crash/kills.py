@@ -45,7 +45,7 @@ def plan(kills: int, seed: int) -> list[Blow]:
 
 
 def strike(crash: CrashWorld, world: World, blow: Blow) -> World:
-    """Returns the world once a replacement has been started where nobody else starts one.
+    """Returns the world once another process stands in the victim's place, ready or not.
 
     Raises NotReadyError, too when a child outlives its parent.
     """
@@ -68,4 +68,9 @@ def strike(crash: CrashWorld, world: World, blow: Blow) -> World:
         if left:
             raise NotReadyError(f"children that outlive their parent: {left}")
         return crash.up()
+    else:
+        crash.wait_for_another(victim, blow.target)
+        below = [child for child in children if child.parent == victim.pid]
+        if wait_until_gone(below):
+            raise NotReadyError(f"children that outlive the {blow.target}: {below}")
     return world

@@ -118,6 +118,14 @@ class CrashWorld:
             time.sleep(0.05)
         raise NotReadyError(f"there is no {target}\n{self.last_words()}")
 
+    def wait_for_another(self, victim: Process, target: str) -> None:
+        """Until the parent has started the next one; raises NotReadyError."""
+        deadline = time.monotonic() + READY_SECONDS
+        while self.find(target) == victim:
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"no other {target} is started\n{self.last_words()}")
+            time.sleep(0.02)
+
     def children(self) -> list[Process]:
         return [] if self._parent is None else descendants(self._parent.pid)
 
