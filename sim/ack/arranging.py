@@ -42,12 +42,12 @@ class Arranger:
                 await self._plugins.stop_others(await self._store.get(cluster_id))
 
     async def withdraw(self, cluster_id: str) -> None:
-        """For good; the orders first, so that no API server misses the plugins."""
+        """For good, twice is once; the orders first, so that no API server misses the plugins."""
         async with self._locks[cluster_id]:
             self._withdrawn.add(cluster_id)
             self._directory.remove(cluster_id)
             await self._plugins.stop(cluster_id)
-        del self._locks[cluster_id]
+        self._locks.pop(cluster_id, None)
 
     def digest(self, cluster: Cluster) -> str:
         """How API servers call the EncryptionConfiguration that was ordered."""

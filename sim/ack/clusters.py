@@ -61,15 +61,25 @@ class ClusterService:
         self._background: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> None:
-        """Takes up every cluster that an earlier run of this process left."""
+        """Takes up every cluster that an earlier run of this process left.
+
+        Requests are answered already, and others may work on the same records: a cluster that
+        somebody deletes first is nobody's failure, and must not keep the world from starting.
+        """
         for cluster in await self.all():
-            if cluster.state == "deleting":
-                self._in_background(self._demolish(cluster))
-                continue
-            await self._arranger.arrange(cluster.id)
-            if cluster.state == "initial":
-                await self._finish_creation(cluster)
+            try:
+                await self._take_up(cluster)
+            except ClusterError as error:
+                logger.info("cluster %s is not taken up: %s", cluster.id, error)
         await self._switch.resume()
+
+    async def _take_up(self, cluster: Cluster) -> None:
+        if cluster.state == "deleting":
+            self._in_background(self._demolish(cluster))
+            return
+        await self._arranger.arrange(cluster.id)
+        if cluster.state == "initial":
+            await self._finish_creation(cluster)
 
     async def all(self, account_id: str | None = None) -> list[Cluster]:
         return await self._store.all(account_id)

@@ -109,7 +109,7 @@ class EncryptionSwitch:
     async def resume(self) -> None:
         """Takes up every switch that an earlier run of this process left."""
         for cluster in await self._store.all():
-            if cluster.switch_stage is not None:
+            if cluster.switch_stage is not None and cluster.id not in self._tasks:
                 self._start(cluster.id)
 
     async def drop_unneeded(self, cluster_id: str) -> tuple[Provider, ...]:

@@ -1,14 +1,20 @@
 """A cluster's life: each step is on record first, so that a restart goes on after a kill."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from apiserver_shim.errors import StorageError
 from sim.account.database import Database
+from sim.ack.arranging import Arranger
 from sim.ack.cluster import Cluster, ClusterError
+from sim.ack.directory import ClusterDirectory
+from sim.ack.plugins import Plugins
+from sim.ack.store import ClusterStore
 from sim.clock import Clock
 from tests.unit.sim.ack.conftest import ACCOUNT, Outside, Plane, a_cluster, plane_on
 
@@ -87,6 +93,44 @@ async def test_a_restart_goes_on(
     assert await settled(plane, cluster.id) == becomes
     assert (await plane.tasks.get(ACCOUNT, task_id)).state == "success"
     await plane.clusters.stop()
+
+
+@pytest.mark.parametrize("state", ["initial", "running", "updating"])
+async def test_a_restart_passes_over_what_a_request_deletes_first(
+    database: Database, clock: Clock, state: Any
+) -> None:
+    """The ports answer before everything is taken up."""
+    outside = Outside()
+    plane = plane_on(database, clock, outside)
+    clusters = [a_cluster(id="c" + digit * 32, name=f"shop-{digit}") for digit in "123"]
+    clusters[1] = replace(clusters[1], state=state)
+    for cluster in clusters:
+        await plane.store.insert(cluster)
+    arrange = outside.arrange
+
+    async def arrange_what_is_there(cluster_id: str) -> None:
+        await plane.store.get(cluster_id)
+        await arrange(cluster_id)
+        await plane.store.delete(clusters[1].id)
+
+    outside.arrange = arrange_what_is_there  # type: ignore[method-assign]
+    await plane.clusters.resume()
+    assert outside.arranged == [clusters[0].id, clusters[2].id]
+
+
+async def test_a_cluster_may_be_withdrawn_twice_at_once(database: Database, tmp_path: Path) -> None:
+    """By the restart that found it half deleted, and by a request."""
+
+    class Stopping:
+        async def stop(self, _cluster_id: str) -> None:
+            await asyncio.sleep(0.01)
+
+    directory = ClusterDirectory(tmp_path / "clusters")
+    arranger = Arranger(ClusterStore(database), directory, cast("Plugins", Stopping()))
+    cluster_id = a_cluster().id
+    await asyncio.gather(*(arranger.withdraw(cluster_id) for _ in range(3)))
+    with pytest.raises(ClusterError, match="is gone"):
+        await arranger.arrange(cluster_id)
 
 
 @pytest.mark.parametrize("state", ["initial", "updating", "deleting"])
