@@ -23,6 +23,9 @@ class Limits:
     (k8s.io/apiserver pkg/server/secure_serving.go). ``body_seconds`` is for a whole body;
     ``unread_seconds`` for a client that reads nothing of its answer.
 
+    ``body_bytes`` is more than any application here reads of a body: each has a bound of its own,
+    which it explains better.
+
     ``unwanted_bytes`` are still read of a request that is answered already, for up to
     ``farewell_seconds`` where it was refused, so that a client that is still sending finds the
     answer.
@@ -33,6 +36,7 @@ class Limits:
 
     head_bytes: int = 256 * 1024
     head_fields: int = 1000
+    body_bytes: int = 4 * 1024 * 1024
     handshake_seconds: float = 10.0
     head_seconds: float = 32.0
     idle_seconds: float = 90.0

@@ -59,6 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._piece = 0  # the length of what is being read
         self._first_piece = 0  # of the piece in which a head begins, maybe behind much else
         self._head_bytes = 0  # of the pieces after it
+        self._body_bytes = 0
         self._unwanted = 0
         self._resuming = False
         self._refused = False
@@ -124,6 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._reading = "head"
         self._first_piece, self._head_bytes = self._piece, -self._piece
+        self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         if not self._resuming:
@@ -172,8 +174,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused or self.cycle is None:
             return
         super().on_body(body)
+        self._body_bytes += len(body)
         if self.cycle.response_complete:
             self._ignore(len(body))
+        elif self._body_bytes > self._limits.body_bytes:
+            self._refuse(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body is larger than {self._limits.body_bytes} bytes",
+            )
 
     def _ignore(self, size: int) -> None:
         self._unwanted += size
@@ -247,6 +255,7 @@ class BoundedProtocol(HttpToolsProtocol):
         To close with bytes unread would take the answer from a client that is still sending.
         """
         self._refused = True
+        self.flow.resume_reading()  # a body's application may have let it wait
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:  # TLS has no half-closed connections, and once it is closed nothing is counted

@@ -34,11 +34,16 @@ class ClockState:
         return wall + timedelta(seconds=self.offset)
 
 
+_MOST_DIGITS = 15
+
+
 def parse_duration(text: str) -> timedelta:
     """`8d`, `90s`, `1d12h`; raises ClockError."""
     terms = _TERM.findall(text)
     if not terms or "".join(number + unit for number, unit in terms) != text:
         raise ClockError(f"{text!r} is not a duration; write one like 90s, 15m, 36h, 8d or 1d12h")
+    if max(len(number) for number, _ in terms) > _MOST_DIGITS:
+        raise ClockError("that is further than this clock can go")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in terms)
     if seconds > _LATEST.timestamp():
         raise ClockError(f"{text!r} is further than this clock can go")

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bounded_http.head import HeadAsGet
+from bounded_http.limits import Limits
 from kms_emulator.allowed_hosts import AllowedHosts
 from kms_emulator.errors import ApiError
 from kms_emulator.keys import Scope
@@ -43,6 +44,8 @@ from sim.control_guard import ControlGuard
 from sim.control_page import page
 from sim.control_ram import add_ram
 from sim.settings import DEFAULT_REGION, WorldSettings
+
+LIMITS = Limits(body_bytes=64 * 1024)  # nothing here is asked for in more than a few words
 
 _STATUS_OF_CODE = {
     "ErrorClusterNotFound": 404,
@@ -113,7 +116,7 @@ class ClockMove(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": '{"advance": "8d"}'})
 
-    advance: str | None = None
+    advance: str | None = Field(default=None, max_length=64)
     freeze: bool = False
     reset: bool = False
 

@@ -22,6 +22,7 @@ _REASONS = {
     HTTPStatus.BAD_REQUEST: "BadRequest",
     HTTPStatus.METHOD_NOT_ALLOWED: "MethodNotAllowed",
     HTTPStatus.REQUEST_TIMEOUT: "Timeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "RequestEntityTooLarge",
     HTTPStatus.REQUEST_URI_TOO_LONG: "RequestEntityTooLarge",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "RequestEntityTooLarge",
     HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",

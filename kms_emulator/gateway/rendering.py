@@ -121,6 +121,7 @@ def failure(
 _REFUSED: Mapping[HTTPStatus, str] = {
     HTTPStatus.METHOD_NOT_ALLOWED: "UnsupportedHTTPMethod",
     HTTPStatus.REQUEST_TIMEOUT: "RequestTimeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "RequestTooLarge",
     HTTPStatus.REQUEST_URI_TOO_LONG: "RequestTooLarge",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "RequestTooLarge",
     HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",

@@ -49,6 +49,7 @@ from sim.ack.default_cluster import ensure_default_cluster
 from sim.ack.kubeconfig import ApiServerAddress
 from sim.ack.pki import LocalAuthority
 from sim.clock import Clock
+from sim.control import LIMITS as CONTROL_LIMITS
 from sim.control import Addresses, create_control
 from sim.control import refusal as control_refusal
 from sim.kms import Kms
@@ -179,7 +180,7 @@ async def run_emulator(
             ),
         )
         # The control port answers last: who reaches it finds the world complete.
-        server = BoundedServer(control, refusal=control_refusal)
+        server = BoundedServer(control, refusal=control_refusal, limits=CONTROL_LIMITS)
         async with serving((server, listeners.control)):
             await end_requested()
 

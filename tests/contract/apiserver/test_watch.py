@@ -202,3 +202,16 @@ def test_bookmarks_advance_with_what_the_selector_does_not_match(
         assert time.monotonic() < deadline, watching.frames
         time.sleep(0.05)
     assert {frame["type"] for frame in watching.frames} == {"BOOKMARK"}
+
+
+def test_a_watch_over_a_websocket_is_refused_at_once(api: httpx.Client) -> None:
+    """On 503 fabric8 asks again over plain HTTP (WatchConnectionManager, BaseOperation.watch)."""
+    upgrade = {"connection": "keep-alive, Upgrade", "upgrade": "websocket"}
+    for path in (f"{SECRETS}?watch=1", "/api/v1/watch/secrets"):
+        refused = api.get(path, headers=upgrade, timeout=10)
+        assert refused.status_code == 503
+        assert refused.json()["reason"] == "ServiceUnavailable"
+        assert "WebSocket" in refused.json()["message"]
+    # what has an end is answered as ever, and the connection goes on
+    assert api.get(SECRETS, headers=upgrade).json()["kind"] == "SecretList"
+    assert api.post(SECRETS, json={"metadata": {"name": "x"}}, headers=upgrade).status_code == 201

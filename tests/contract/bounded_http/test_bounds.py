@@ -3,7 +3,7 @@
 import socket
 import ssl
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -158,6 +158,16 @@ def test_a_body_that_nobody_wants_is_read_to_a_bound(door: Door) -> None:
         assert one_answer(connection) == b"POST /unread 0 0"
         with pytest.raises((ConnectionError, ssl.SSLError)):
             connection.sendall(b"x" * 200_000_000)
+
+
+def test_a_body_that_the_application_would_read_for_ever(door: Door) -> None:
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST + b"\r\n"
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    with door.connect() as connection:
+        connection.sendall(head)
+        with suppress(ConnectionError, ssl.SSLError):
+            connection.sendall(chunk * 80)
+        assert status(rest_of(connection)) == 413
 
 
 def test_a_handshake_that_does_not_end(door: Door) -> None:

@@ -121,6 +121,14 @@ def test_a_request_that_is_none_is_refused_in_the_words_of_the_port(
     assert orjson.loads(body(answer))[port.code]
 
 
+def test_a_body_larger_than_any_is_refused(port: Port) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with port.connect() as connection:
+        connection.sendall(head + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 80 + b"0\r\n\r\n")
+        assert 400 <= status(connection.recv(65536)) < 500
+    assert port.is_served() < 3
+
+
 def test_50_mb_of_header_stall_nobody(port: Port) -> None:
     waits = []
 

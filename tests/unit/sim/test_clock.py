@@ -63,3 +63,8 @@ def test_it_does_not_run_off_the_calendar(tmp_path: Path) -> None:
     with pytest.raises(ClockError):
         clock.advance(timedelta(days=3_650_000))
     assert shows_the_wall_clock(clock)
+
+
+def test_a_number_longer_than_any_time_is_refused() -> None:
+    with pytest.raises(ClockError, match="further than this clock can go"):
+        parse_duration("1" * 100_000 + "d")
