@@ -73,6 +73,7 @@ class Campaign:
         )
         self._add(last, broken_files(self._crash.layout))
         self.report.seconds = time.monotonic() - begun
+        self.report.tracebacks = self._crash.tracebacks()
         if not self.report.good:
             self.report.last_words = self._crash.last_words()
         return self.report

@@ -154,11 +154,18 @@ class CrashWorld:
 
     def last_words(self, lines: int = 12) -> str:
         """The end of every log."""
-        logs = (*sorted(self._logs.glob("*.log")), *sorted(self.layout.logs.glob("*.log")))
         return "\n".join(
-            f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-            for log in logs
+            f"--- {name}\n" + "\n".join(text.splitlines()[-lines:]) for name, text in self._said()
         )
+
+    def tracebacks(self) -> int:
+        """How many unforeseen failures the logs tell of."""
+        return sum(text.count("Traceback (most recent call last)") for _, text in self._said())
+
+    def _said(self) -> Iterator[tuple[str, str]]:
+        for folder in (self._logs, self.layout.logs):
+            for log in sorted(folder.glob("*.log")):
+                yield log.name, log.read_text(errors="replace")
 
     def _start(self, command: list[str], log: str) -> "subprocess.Popen[bytes]":
         with (self._logs / log).open("ab") as output:

@@ -33,6 +33,7 @@ class Report:
     full_checks: int = 0
     reads: int = 0
     seconds: float = 0.0
+    tracebacks: int = 0  # in the world's logs; no promise is broken by one
     last_words: str = ""
 
     def add(self, name: str, faults: list[Fault]) -> None:
@@ -71,7 +72,8 @@ class Report:
         lost, wrong = _verdicts(self.found.values())
         lines.append(
             f"{sum(self.ledger.acknowledged.values())} acknowledged, {lost} lost, {wrong} wrong; "
-            f"{self.full_checks} full checks, {self.reads} reads; etcd {self.etcd}; "
+            f"{self.full_checks} full checks, {self.reads} reads; "
+            f"{self.tracebacks} tracebacks in the logs; etcd {self.etcd}; "
             f"seed {self.seed}; {self.seconds:.0f} s"
         )
         return "\n".join([*lines, self.last_words]).rstrip()
@@ -84,6 +86,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "full_checks": self.full_checks,
             "reads": self.reads,
+            "tracebacks": self.tracebacks,
             "lost": lost,
             "wrong": wrong,
             "acknowledged": dict(self.ledger.acknowledged),
