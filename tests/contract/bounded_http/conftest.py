@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from bounded_http.limits import Limits
 from bounded_http.server import BoundedServer
 from sim.ack.pki import LocalAuthority
+from tests.patience import PATIENCE
 
 SHORT = Limits(
     head_bytes=64 * 1024,
@@ -30,6 +31,10 @@ SHORT = Limits(
 )
 
 
+SLOW: list[object] = []
+"""Who has asked for /slow."""
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with its method, path, length of query and body; /large with 64 MiB."""
     if scope["type"] != "http":
@@ -41,6 +46,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             return
         size, more = size + len(message["body"]), message["more_body"]
     if scope["path"] == "/slow":
+        SLOW.append(scope["client"])
         await asyncio.sleep(4)
     words = f"{scope['method']} {scope['path']} {len(scope['query_string'])} {size}"
     body = b"x" * (64 << 20) if scope["path"] == "/large" else words.encode()
@@ -60,13 +66,13 @@ class Door:
         self.port = port
         self._context = context
 
-    def connect(self, timeout: float = 15) -> socket.socket:
+    def connect(self, timeout: float = PATIENCE) -> socket.socket:
         plain = self.connect_plainly(timeout)
         if self._context is None:
             return plain
         return self._context.wrap_socket(plain, server_hostname="127.0.0.1")
 
-    def connect_plainly(self, timeout: float = 15) -> socket.socket:
+    def connect_plainly(self, timeout: float = PATIENCE) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
     def ask(self, *pieces: bytes) -> bytes:
@@ -108,12 +114,12 @@ def serving(limits: Limits, authority: LocalAuthority | None = None) -> Iterator
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         context = ssl.create_default_context(cafile=str(files.authority)) if files else None
         yield Door(ports[0], context)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

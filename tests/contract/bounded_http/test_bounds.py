@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from bounded_http.limits import Limits
-from tests.contract.bounded_http.conftest import SHORT, Door, rest_of, serving
+from tests.contract.bounded_http.conftest import SLOW, Door, rest_of, serving
 
 HOST = b"Host: x\r\n"
 LAST = HOST + b"Connection: close\r\n\r\n"
@@ -52,10 +52,8 @@ def test_an_ordinary_request(door: Door) -> None:
     ],
 )
 def test_a_large_head_is_431(door: Door, head: bytes) -> None:
-    began = time.monotonic()
     answer = door.ask(b"GET / HTTP/1.1\r\n", HOST, head, b"\r\n")
     assert (status(answer), body(answer)[:4]) == (431, b"431:")
-    assert time.monotonic() - began < SHORT.head_seconds + 5
 
 
 def test_a_head_that_does_not_end_is_not_kept(door: Door) -> None:
@@ -174,9 +172,7 @@ def test_a_handshake_that_does_not_end(door: Door) -> None:
     with door.connect_plainly() as connection:
         # half a TLS record; for a server without TLS no request
         connection.sendall(b"\x16\x03\x01\x02\x00\x01")
-        began = time.monotonic()
         rest_of(connection)
-        assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(
@@ -197,11 +193,9 @@ def test_a_handshake_that_does_not_end(door: Door) -> None:
 def test_requests_that_are_none_are_answered_at_once(
     door: Door, request_line: bytes, code: int
 ) -> None:
-    began = time.monotonic()
     answer = door.ask(request_line + b"\r\n" + LAST)
     assert status(answer) == code
-    assert body(answer)
-    assert time.monotonic() - began < 5
+    assert body(answer)  # one that was waited for would be closed without a word
 
 
 def test_head_has_no_body_and_is_not_held_back(door: Door) -> None:
@@ -261,11 +255,13 @@ def test_too_many_connections_make_room_for_new_ones() -> None:
 
 
 def test_where_all_are_busy_a_new_connection_is_refused() -> None:
+    before = len(SLOW)
     with serving(Limits(connections=20)) as door, ExitStack() as stack:
         busy = [stack.enter_context(door.connect()) for _ in range(20)]
         for connection in busy:
             connection.sendall(b"GET /slow HTTP/1.1\r\n" + LAST)
-        time.sleep(0.5)
+        while len(SLOW) < before + len(busy):
+            time.sleep(0.01)
         assert status(door.ask()) == 503
         for connection in busy:
             assert body(rest_of(connection)) == b"GET /slow 0 0"

@@ -3,7 +3,6 @@
 import base64
 import re
 import ssl
-import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 
 from apiserver_shim.objects.kinds import KINDS
 from sim.world import World
+from tests.patience import PATIENCE
 
 METHODS = ("HEAD", "OPTIONS", "TRACE", "PURGE", "PROPFIND", "get", "BREW")
 ALIBABA_CLOUD = ("/", "/nothing", "/clusters", "/api/v1/clusters", "/k8s/default/user_config")
@@ -27,7 +27,6 @@ class Answer(NamedTuple):
     code: int
     media_type: str
     body: bytes
-    seconds: float
 
 
 class Api:
@@ -43,15 +42,14 @@ class Api:
     def ask(self, method: str, path: str) -> Answer:
         host, port = self._url.hostname or "", self._url.port
         if self._context is None:
-            connection = HTTPConnection(host, port, timeout=10)
+            connection = HTTPConnection(host, port, timeout=PATIENCE)
         else:
-            connection = HTTPSConnection(host, port, timeout=10, context=self._context)
-        began = time.monotonic()
+            connection = HTTPSConnection(host, port, timeout=PATIENCE, context=self._context)
         try:
             connection.request(method, self._url.path.rstrip("/") + path, headers=self._headers)
             answer = connection.getresponse()
             media_type = answer.getheader("content-type", "").partition(";")[0]
-            return Answer(answer.status, media_type, answer.read(), time.monotonic() - began)
+            return Answer(answer.status, media_type, answer.read())
         finally:
             connection.close()
 
@@ -79,15 +77,13 @@ def control(acksim: World) -> Api:
 
 def check_head(api: Api, path: str) -> None:
     got, head = api.ask("GET", path), api.ask("HEAD", path)
-    assert head[:3] == (got.code, got.media_type, b""), path
-    assert head.seconds < 5
+    assert head == (got.code, got.media_type, b""), path
 
 
 def check_refused(api: Api, method: str, path: str, *names: str) -> None:
     """``names``: the fields that name an error; a page that is not there has plain text."""
     answer = api.ask(method, path)
     assert 400 <= answer.code < 500, (method, path, answer)
-    assert answer.seconds < 5
     if method != "HEAD" and answer.media_type != "text/plain":
         found = orjson.loads(answer.body)
         assert all(found[name] for name in names), (method, path, found)
