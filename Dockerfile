@@ -15,6 +15,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY sim sim
 COPY kms_emulator kms_emulator
 COPY apiserver_shim apiserver_shim
+COPY alibaba_edge alibaba_edge
+COPY alibaba_kms_plugin alibaba_kms_plugin
+COPY kubernetes_kms kubernetes_kms
 COPY bounded_http bounded_http
 RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
  && /opt/acksim/bin/pip install --no-index --no-deps /wheels/acksim-*.whl

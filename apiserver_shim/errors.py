@@ -164,23 +164,3 @@ class CorruptWatchError(StorageError):
 
 class EncryptionConfigError(ShimError):
     """An EncryptionConfiguration that upstream would refuse, in upstream's words."""
-
-
-class KmsError(ShimError):
-    """Alibaba Cloud KMS refused, or answered what cannot be used (``kms_plugin``).
-
-    ``code`` is Alibaba's error code and ``status`` the HTTP status, "" and 0 when it gave none.
-    """
-
-    def __init__(self, code: str, message: str, *, status: int = 0) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
-
-
-class KmsUnreachableError(KmsError):
-    """Alibaba Cloud KMS, or the source of its credentials, could not be reached."""
-
-
-class KmsSocketError(ShimError):
-    """The socket of a KMS plugin cannot be listened on."""

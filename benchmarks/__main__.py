@@ -15,14 +15,14 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+from acksim.clients.alibaba import Signer
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
+from acksim.world.launcher import ephemeral_world
 from benchmarks import apiserver, kms
 from benchmarks.load import Rate, Target, measure, once
 from benchmarks.moto import moto_server, moto_target
 from benchmarks.served import SecretRequests
-from sim.api_client import Signer
-from sim.kms import Kms
-from sim.launcher import ephemeral_world
-from sim.world import World
 
 CLIENTS = (1, 32)
 PLAINTEXT = base64.b64encode(bytes(32)).decode()

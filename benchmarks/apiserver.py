@@ -13,13 +13,13 @@ from dataclasses import asdict
 
 import uvloop
 
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
+from acksim.world.launcher import ephemeral_world
 from benchmarks import many_secrets
 from benchmarks.ceiling import Bare, Result, measure, table
 from benchmarks.load import say
 from benchmarks.served import Served
-from sim.kms import Kms
-from sim.launcher import ephemeral_world
-from sim.world import World
 
 PROVIDERS = ("identity", "v1", "v2")
 

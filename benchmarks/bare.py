@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from starlette.types import Receive, Scope, Send
 
-from sim.listeners import free_port
+from acksim.listeners import free_port
 
 _START_SECONDS = 30
 _BODY = b"x" * 300

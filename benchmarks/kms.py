@@ -25,17 +25,17 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from acksim.clients.alibaba import Signer
+from acksim.clients.kms import Kms
+from acksim.listeners import free_port
+from acksim.settings import DEFAULT_REGION
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from benchmarks.bare import bare_server
 from benchmarks.load import WARM_UP, Rate, Target, measure, say
 from benchmarks.moto import moto_server, moto_target
 from benchmarks.postgresql import temporary_server
 from kms_emulator.app import open_store
 from kms_emulator.keys import Key, PrimaryKeyVersion, Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
-from sim.api_client import Signer
-from sim.kms import Kms
-from sim.listeners import free_port
-from sim.settings import DEFAULT_REGION
 
 CLIENTS = (1, 32)
 KEYS = (10, 1_000, 10_000)
@@ -73,7 +73,7 @@ def emulator(
     """Alibaba's side as `acksim up` runs it; nothing here needs its etcd."""
     ports = {name: str(free_port()) for name in _PORTS}
     profiler = ["-m", "cProfile", "-o", str(profile)] if profile else []
-    role = ["-m", "sim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
+    role = ["-m", "acksim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
     begin = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *profiler, *role, "--data-dir", str(data_dir)],

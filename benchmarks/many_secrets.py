@@ -9,10 +9,10 @@ from pathlib import Path
 
 import uvloop
 
+from acksim.clients.world import World
 from benchmarks.ceiling import Bare
 from benchmarks.load import Answer
 from benchmarks.served import Served
-from sim.world import World
 
 _WRITERS = 16
 _PAGES = 20

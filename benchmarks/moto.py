@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from acksim.listeners import free_port
 from benchmarks.load import Target
-from sim.listeners import free_port
 
 _START_SECONDS = 60
 _HEADERS = {

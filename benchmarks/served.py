@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
+from acksim.clients.world import World
 from benchmarks.ceiling import PAGE, secret
 from benchmarks.load import Answer, Connection, Target
-from sim.world import World
 
 MERGE_PATCH = "application/merge-patch+json"
 

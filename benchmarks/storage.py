@@ -20,6 +20,8 @@ from typing import Any
 
 import uvloop
 
+from acksim.data_dir.layout import ETCD_SOCKET
+from acksim.world.etcd_server import command, find
 from apiserver_shim.encryption.live import LiveEncryption
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import TransformerSet
@@ -27,8 +29,6 @@ from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.store import Key, Store
 from benchmarks.ceiling import PAGE, Bare, Result, measure, secret, table
 from benchmarks.turning_plugin import turning_plugin
-from sim.etcd_server import command, find
-from sim.layout import ETCD_SOCKET
 
 CACHE = 1_000_000
 PROVIDERS = ("identity", "v1", "v2")

@@ -12,8 +12,8 @@ import grpc
 import grpc.aio
 import uvloop
 
-from apiserver_shim.encryption import kms_v1_pb2 as v1
-from apiserver_shim.encryption import kms_v2_pb2 as v2
+from kubernetes_kms import v1_pb2 as v1
+from kubernetes_kms import v2_pb2 as v2
 
 
 @contextmanager

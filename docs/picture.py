@@ -25,7 +25,10 @@ COLOURS = {
 def told() -> list[tuple[str, str]]:
     """(kind, text) for each line of the chapters that the picture shows."""
     done = subprocess.run(
-        [sys.executable, "-m", "sim", "demo", "--json"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "acksim", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines: list[tuple[str, str]] = []
     wanted = False

@@ -8,10 +8,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from bounded_http.server import BoundedServer
-from kms_emulator.app import KmsSettings, create_app, open_store
-from kms_emulator.gateway.rendering import refusal
-from kms_emulator.ports import (
+from alibaba_edge.gateway.rendering import refusal
+from alibaba_edge.ports import (
     ROOT_ACCESS_KEY,
     ROOT_ACCESS_KEY_ID,
     ROOT_ACCESS_KEY_SECRET,
@@ -22,6 +20,8 @@ from kms_emulator.ports import (
     root_caller,
     wall_clock,
 )
+from bounded_http.server import BoundedServer
+from kms_emulator.app import KmsSettings, create_app, open_store
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import MemoryKeyStore
 

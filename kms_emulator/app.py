@@ -17,19 +17,15 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from kms_emulator import openapi
-from kms_emulator.allowed_hosts import ALIBABA_CLOUD, AllowedHosts, Refusal
-from kms_emulator.errors import ApiError
-from kms_emulator.gateway.authentication import Authenticator, AuthMode
-from kms_emulator.gateway.authorization import Permissions
-from kms_emulator.gateway.metrics import CONTENT_TYPE, CallMetrics
-from kms_emulator.gateway.pipeline import Gateway
-from kms_emulator.gateway.product import Product
-from kms_emulator.gateway.rendering import failure
-from kms_emulator.gateway.request import headers_of
-from kms_emulator.operations import kms_of, kms_product
-from kms_emulator.operations.kms import Kms
-from kms_emulator.ports import (
+from alibaba_edge.allowed_hosts import ALIBABA_CLOUD, AllowedHosts, Refusal
+from alibaba_edge.errors import ApiError
+from alibaba_edge.gateway.authentication import Authenticator, AuthMode
+from alibaba_edge.gateway.authorization import Permissions
+from alibaba_edge.gateway.metrics import CONTENT_TYPE, CallMetrics
+from alibaba_edge.gateway.pipeline import Gateway
+from alibaba_edge.gateway.product import Product
+from alibaba_edge.gateway.rendering import failure
+from alibaba_edge.ports import (
     Authorizer,
     CallLog,
     Clock,
@@ -38,8 +34,12 @@ from kms_emulator.ports import (
     Identify,
     Standing,
 )
+from alibaba_edge.request import headers_of
+from alibaba_edge.sql.engine import open_engine
+from kms_emulator import openapi
+from kms_emulator.operations import kms_of, kms_product
+from kms_emulator.operations.kms import Kms
 from kms_emulator.service.keys import Keys
-from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore
 from kms_emulator.store_cache import CachingKeyStore
 from kms_emulator.store_sql import SqlKeyStore

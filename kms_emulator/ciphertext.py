@@ -14,15 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from kms_emulator.crypto.aead import (
-    NONCE_BYTES,
-    TAG_BYTES,
-    aead_open,
-    aead_seal,
-    sm4_open,
-    sm4_seal,
-)
-from kms_emulator.errors import UnopenableError, UnreadableBlobError
+from alibaba_edge.aead import NONCE_BYTES, TAG_BYTES, aead_open, aead_seal, sm4_open, sm4_seal
+from alibaba_edge.errors import UnopenableError
+from kms_emulator.errors import UnreadableBlobError
 from kms_emulator.keys import Key, KeyVersion, PrimaryKeyVersion
 from kms_emulator.specs import SM4
 

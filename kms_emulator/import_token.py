@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from struct import Struct
 
-from kms_emulator.crypto.aead import NONCE_BYTES, TAG_BYTES, aead_open, aead_seal
-from kms_emulator.errors import ImportTokenInvalidError, UnopenableError
+from alibaba_edge.aead import NONCE_BYTES, TAG_BYTES, aead_open, aead_seal
+from alibaba_edge.errors import UnopenableError
+from kms_emulator.errors import ImportTokenInvalidError
 from kms_emulator.keys import Key
 
 ALGORITHMS = ("RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from kms_emulator.policy_documents import (
+from alibaba_edge.policy_documents import (
     Conditions,
     Document,
     Form,
@@ -22,7 +22,7 @@ from kms_emulator.policy_documents import (
     Reader,
     check_members,
 )
-from kms_emulator.ports import Caller, Decision
+from alibaba_edge.ports import Caller, Decision
 
 POLICY_LIMIT: Final = 32768
 """Bytes of UTF-8."""

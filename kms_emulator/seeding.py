@@ -31,9 +31,9 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as InvalidModelError
 
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from kms_emulator.errors import AliasExistsError, KeyExistsError, SeedError
 from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
 from kms_emulator.specs import AES_256, SPECS, Family
 from kms_emulator.store import KeyStore
 

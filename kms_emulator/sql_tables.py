@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from alibaba_edge.sql.migration import Schema
 from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
-from kms_emulator.migration import Schema
 
 
 class _UtcTime(sa.TypeDecorator[datetime]):

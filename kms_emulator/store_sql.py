@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from alibaba_edge.sql.engine import POSTGRESQL_CONNECTIONS
+from alibaba_edge.sql.migration import bring_to_head
 from kms_emulator.errors import AliasExistsError, KeyExistsError, KeyNotFoundError, StaleWriteError
 from kms_emulator.keys import Alias, Key, Page, Scope
-from kms_emulator.migration import bring_to_head
-from kms_emulator.sql_engine import POSTGRESQL_CONNECTIONS
 from kms_emulator.sql_tables import (
     SCHEMA,
     alias_row,

@@ -8,12 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apiserver_shim.access.rules import Rule
-from apiserver_shim.access.users import (
-    AUTHENTICATED,
-    MASTERS,
-    SERVICE_ACCOUNTS,
-    UNAUTHENTICATED,
-)
+from apiserver_shim.access.users import AUTHENTICATED, MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED
 from apiserver_shim.errors import AlreadyExistsError
 from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.kinds import KINDS

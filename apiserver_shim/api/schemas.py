@@ -9,17 +9,7 @@ import yaml
 
 from apiserver_shim.groups import RBAC
 from apiserver_shim.objects.fieldset import ATOMIC_STRUCTS
-from apiserver_shim.objects.schema import (
-    Bytes,
-    Integer,
-    List,
-    Map,
-    Raw,
-    Scalar,
-    Struct,
-    Time,
-    Type,
-)
+from apiserver_shim.objects.schema import Bytes, Integer, List, Map, Raw, Scalar, Struct, Time, Type
 from apiserver_shim.objects.strategy import Strategy
 
 Schema = dict[str, Any]

@@ -14,11 +14,11 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from apiserver_shim.encryption import aead, seeds
 from apiserver_shim.encryption.elapsed import Elapsed
-from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.encryption.transformer import joined
 from apiserver_shim.errors import TransformError
+from kubernetes_kms.v2_pb2 import EncryptedObject
 
 WRITE_TTL = timedelta(minutes=3)
 _POLL_HEALTHY = timedelta(seconds=60)

@@ -13,11 +13,11 @@ import grpc
 import grpc.aio
 
 from apiserver_shim.encryption import endpoints
-from apiserver_shim.encryption import kms_v1_pb2 as v1
-from apiserver_shim.encryption import kms_v2_pb2 as v2
 from apiserver_shim.encryption.envelope_v2 import Status, Wrapped
 from apiserver_shim.encryption.single_flight import SingleFlight
 from apiserver_shim.errors import TransformError
+from kubernetes_kms import v1_pb2 as v1
+from kubernetes_kms import v2_pb2 as v2
 
 _V1 = "v1beta1"
 _V2 = "/v2.KeyManagementService"

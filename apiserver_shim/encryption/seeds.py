@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from apiserver_shim.encryption import aead
-from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.errors import TransformError
+from kubernetes_kms.v2_pb2 import EncryptedObject
 
 AES_GCM_KEY = 0
 HKDF_SEED = 1

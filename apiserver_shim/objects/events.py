@@ -1,14 +1,7 @@
 """Events: what controllers tell people about other objects; kept for an hour."""
 
 from apiserver_shim.objects.errors import FieldError, invalid
-from apiserver_shim.objects.schema import (
-    INT32,
-    OBJECT_REFERENCE,
-    STRING,
-    Struct,
-    Time,
-    top_level,
-)
+from apiserver_shim.objects.schema import INT32, OBJECT_REFERENCE, STRING, Struct, Time, top_level
 from apiserver_shim.objects.strategy import Object, Strategy
 
 _SOURCE = Struct("EventSource", {"component": STRING, "host": STRING})

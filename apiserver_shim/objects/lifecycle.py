@@ -10,12 +10,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from apiserver_shim.errors import (
-    AlreadyExistsError,
-    NotFoundError,
-    ShimError,
-    StorageError,
-)
+from apiserver_shim.errors import AlreadyExistsError, NotFoundError, ShimError, StorageError
 from apiserver_shim.objects import namespaces
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.conditions import content_conditions, with_conditions

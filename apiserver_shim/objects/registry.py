@@ -20,12 +20,7 @@ from apiserver_shim.errors import (
 from apiserver_shim.objects import managedfields, metadata
 from apiserver_shim.objects.admission import NamespaceAdmission
 from apiserver_shim.objects.decoding import Change
-from apiserver_shim.objects.errors import (
-    MODIFIED,
-    ConflictError,
-    GenerateNameError,
-    InvalidError,
-)
+from apiserver_shim.objects.errors import MODIFIED, ConflictError, GenerateNameError, InvalidError
 from apiserver_shim.objects.managedfields import Manager, Writer
 from apiserver_shim.objects.running import Run, here
 from apiserver_shim.objects.strategy import Strategy

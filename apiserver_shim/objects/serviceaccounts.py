@@ -3,14 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from apiserver_shim.objects.schema import (
-    BOOL,
-    OBJECT_REFERENCE,
-    STRING,
-    List,
-    Struct,
-    top_level,
-)
+from apiserver_shim.objects.schema import BOOL, OBJECT_REFERENCE, STRING, List, Struct, top_level
 from apiserver_shim.objects.strategy import METADATA_LISTS, Strategy
 
 

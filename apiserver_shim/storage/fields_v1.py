@@ -5,14 +5,7 @@ from typing import Any
 
 import orjson
 
-from apiserver_shim.storage.wire import (
-    LENGTH_DELIMITED,
-    Field,
-    Message,
-    delimited,
-    payload,
-    tag_of,
-)
+from apiserver_shim.storage.wire import LENGTH_DELIMITED, Field, Message, delimited, payload, tag_of
 
 # Inside of a list or a watch event it must still be written; orjson writes 254 levels.
 _DEEPEST = 100

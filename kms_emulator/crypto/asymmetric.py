@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from kms_emulator.errors import UnopenableError
+from alibaba_edge.errors import UnopenableError
 
 DIGEST_BYTES = 32
 RSA_PADDINGS = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from secrets import token_bytes as system_token_bytes
 
-from kms_emulator.gateway.product import Product
-from kms_emulator.gateway.throttle import Throttle
+from alibaba_edge.gateway.product import Product
+from alibaba_edge.gateway.throttle import Throttle
+from alibaba_edge.ports import Clock, GoodStanding, Standing
 from kms_emulator.operations import (
     aliases,
     asymmetric_operations,
@@ -25,7 +26,6 @@ from kms_emulator.operations import (
 )
 from kms_emulator.operations.kms import Kms, Row
 from kms_emulator.operations.quotas import quotas
-from kms_emulator.ports import Clock, GoodStanding, Standing
 from kms_emulator.service.aliases import Aliases
 from kms_emulator.service.asymmetric_operations import AsymmetricOperations
 from kms_emulator.service.crypto_operations import CryptoOperations

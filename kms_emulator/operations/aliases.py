@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator.gateway.product import Call, Found, Resource
+from alibaba_edge.gateway.product import Call, Found, Resource
 from kms_emulator.keys import Alias, Key, Scope
 from kms_emulator.operations.kms import (
     ALIAS_TYPE,

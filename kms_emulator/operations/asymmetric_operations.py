@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alibaba_edge.fields import base64_text
 from kms_emulator.keys import Key
 from kms_emulator.operations.kms import (
     CRYPTO_CALLS,
@@ -15,7 +16,6 @@ from kms_emulator.operations.kms import (
     stop_dry_run,
 )
 from kms_emulator.schemas import asymmetric_operations as schemas
-from kms_emulator.schemas.fields import base64_text
 from kms_emulator.service.asymmetric_operations import Choice
 
 

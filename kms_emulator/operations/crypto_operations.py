@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from alibaba_edge.fields import base64_text
+from alibaba_edge.gateway.product import Call, Found
 from kms_emulator.ciphertext import CiphertextBlob
-from kms_emulator.gateway.product import Call, Found
 from kms_emulator.keys import Key
 from kms_emulator.operations.kms import (
     CRYPTO_CALLS,
@@ -20,7 +21,6 @@ from kms_emulator.operations.kms import (
 )
 from kms_emulator.price_class import call_class
 from kms_emulator.schemas import crypto_operations as schemas
-from kms_emulator.schemas.fields import base64_text
 from kms_emulator.service.asymmetric_operations import Choice
 
 KeyAndBlob = tuple[Key, CiphertextBlob]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from alibaba_edge.errors import InvalidParameterError, NotBuiltError
+from alibaba_edge.fields import base64_text
 from kms_emulator.crypto.asymmetric import rsa_public_bits
-from kms_emulator.errors import InvalidParameterError, NotBuiltError
 from kms_emulator.keys import Key
 from kms_emulator.operations.crypto_operations import KeyAndBlob, find_key_of_blob
 from kms_emulator.operations.kms import (
@@ -18,7 +19,6 @@ from kms_emulator.operations.kms import (
     stop_dry_run,
 )
 from kms_emulator.schemas import crypto_operations as schemas
-from kms_emulator.schemas.fields import base64_text
 from kms_emulator.service.crypto_operations import DataKey, Recipient
 
 _WRAPPING_BITS = 2048

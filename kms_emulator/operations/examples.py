@@ -135,7 +135,7 @@ def example(action: str, endpoint: str) -> str:
     body = EXAMPLES[action]
     lines: list[str] = []
     _prepare(body, lines)
-    head = ["from sim.kms import Kms", "", f'call = Kms.of_root("{endpoint}").call']
+    head = ["from acksim.clients.kms import Kms", "", f'call = Kms.of_root("{endpoint}").call']
     return "\n".join([*head, *lines, body])
 
 

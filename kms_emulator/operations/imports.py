@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator.errors import NotBuiltError
+from alibaba_edge.errors import NotBuiltError
 from kms_emulator.keys import Key
 from kms_emulator.operations.kms import Kms, Row, find_key_by_id, row
 from kms_emulator.schemas import imports as schemas

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator.errors import MissingParameterError, NotBuiltError
-from kms_emulator.gateway.product import Call, Found
+from alibaba_edge.errors import MissingParameterError, NotBuiltError
+from alibaba_edge.gateway.product import Call, Found
 from kms_emulator.keys import Key, Scope
 from kms_emulator.operations.kms import (
     Kms,

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from kms_emulator.errors import DryRunError, NotBuiltError
-from kms_emulator.gateway.product import Call, Found, Operation, Resource
+from alibaba_edge.errors import NotBuiltError
+from alibaba_edge.gateway.product import Call, Found, Operation, Resource
+from alibaba_edge.ports import Access, Standing
+from kms_emulator.errors import DryRunError
 from kms_emulator.keys import Alias, Key, Scope
-from kms_emulator.ports import Access, Standing
 from kms_emulator.price_class import call_class
 from kms_emulator.schemas.fields import KeyPageRequest, KeyRequest
 from kms_emulator.schemas.policies import key_policy

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kms_emulator.gateway.throttle import Quota
+from alibaba_edge.gateway.throttle import Quota
 from kms_emulator.operations.kms import CRYPTO_CALLS, Row
 
 _ACCOUNT = Quota("account", 1)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator.errors import ServiceOpenError
-from kms_emulator.gateway.product import (
+from alibaba_edge.gateway.product import (
     Call,
     Found,
     NoParameters,
@@ -13,8 +12,9 @@ from kms_emulator.gateway.product import (
     Resource,
     find_nothing,
 )
+from alibaba_edge.regions import REGIONS
+from kms_emulator.errors import ServiceOpenError
 from kms_emulator.operations.kms import Kms, Row, row, scope_of
-from kms_emulator.regions import REGIONS
 from kms_emulator.schemas.policies import ListPoliciesRequest
 
 _SERVICE_TYPE = "ACS::KMS::Service"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kms_emulator.gateway.product import not_built
+from alibaba_edge.gateway.product import not_built
 from kms_emulator.operations.kms import Row
 
 _READS = """

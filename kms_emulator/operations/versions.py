@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kms_emulator.errors import MissingParameterError
+from alibaba_edge.errors import MissingParameterError
 from kms_emulator.keys import Key
 from kms_emulator.operations.kms import Kms, Row, find_key, find_key_by_id, row
 from kms_emulator.schemas import keys as schemas

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from alibaba_edge.fields import WireRequest
 from kms_emulator.keys import Alias, Page
-from kms_emulator.schemas.fields import KeyId, PagedRequest, WireRequest, paging
+from kms_emulator.schemas.fields import KeyId, PagedRequest, paging
 
 AliasName = Annotated[
     str, StringConstraints(max_length=255, pattern=r"^alias/(?!acs)[A-Za-z0-9_/-]+\Z")

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kms_emulator.gateway.product import Secret
-from kms_emulator.schemas.fields import Base64, Blob, Flag, KeyRequest, Plaintext, Text
+from alibaba_edge.fields import Base64, Flag, Text
+from alibaba_edge.gateway.product import Secret
+from kms_emulator.schemas.fields import Blob, KeyRequest, Plaintext
 
 _SIGNATURE_LIMIT = 1024
 _MESSAGE_LIMIT = 6 * 1024

@@ -6,19 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from kms_emulator.gateway.product import Secret
-from kms_emulator.schemas.fields import (
-    Base64,
-    Blob,
-    Context,
-    ContextRequest,
-    Flag,
-    KeyId,
-    KeyRequest,
-    Plaintext,
-    WireRequest,
-    optional,
-)
+from alibaba_edge.fields import Base64, Flag, WireRequest, optional
+from alibaba_edge.gateway.product import Secret
+from kms_emulator.schemas.fields import Blob, Context, ContextRequest, KeyId, KeyRequest, Plaintext
 
 _PUBLIC_KEY_LIMIT = 4096
 

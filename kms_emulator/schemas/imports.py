@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from alibaba_edge.fields import base64_text, time_text
 from kms_emulator.keys import Key
-from kms_emulator.schemas.fields import KeyRequest, Material, base64_text, time_text
+from kms_emulator.schemas.fields import KeyRequest, Material
 from kms_emulator.service.imports import ImportParameters
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999

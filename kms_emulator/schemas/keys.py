@@ -6,19 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from alibaba_edge.fields import Flag, Text, WireRequest, optional, time_text
 from kms_emulator.keys import Key, KeyState, KeyVersion, Page
 from kms_emulator.schemas.fields import (
     Description,
-    Flag,
     Interval,
     KeyPageRequest,
     KeyRequest,
     PagedRequest,
-    Text,
-    WireRequest,
-    optional,
     paging,
-    time_text,
 )
 from kms_emulator.schemas.filters import FiltersText
 from kms_emulator.schemas.policies import PolicyText

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from kms_emulator.errors import MalformedKeyPolicyError
+from alibaba_edge.errors import MalformedKeyPolicyError
 from kms_emulator.keys import Key
 from kms_emulator.policies import (
     POLICY_LIMIT,

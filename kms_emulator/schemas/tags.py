@@ -16,8 +16,9 @@ from pydantic import (
     TypeAdapter,
 )
 
+from alibaba_edge.fields import Flag, ListedRequest, Text, WireRequest
 from kms_emulator.keys import Key
-from kms_emulator.schemas.fields import Flag, KeyId, ListedRequest, Text, WireRequest
+from kms_emulator.schemas.fields import KeyId
 
 PAGE_SIZE = 200
 RESOURCE_TYPE = "key"

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alibaba_edge.errors import InvalidParameterError, UnopenableError
 from kms_emulator.crypto.asymmetric import (
     DIGEST_BYTES,
     EC_SIGNATURES,
@@ -24,20 +25,9 @@ from kms_emulator.crypto.asymmetric import (
     verify,
 )
 from kms_emulator.crypto.mac import generate_mac, verify_mac
-from kms_emulator.errors import (
-    InvalidParameterError,
-    KeyVersionNotFoundError,
-    OperationUnsupportedError,
-    UnopenableError,
-)
+from kms_emulator.errors import KeyVersionNotFoundError, OperationUnsupportedError
 from kms_emulator.keys import Key
-from kms_emulator.specs import (
-    ENCRYPT_DECRYPT,
-    GENERATE_VERIFY_MAC,
-    SIGN_VERIFY,
-    SPECS,
-    Family,
-)
+from kms_emulator.specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, SIGN_VERIFY, SPECS, Family
 from kms_emulator.states import advance
 
 _NO_ALGORITHMS: Sequence[str] = ()

@@ -10,13 +10,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from alibaba_edge.errors import InvalidParameterError
 from kms_emulator.ciphertext import CiphertextBlob, open_blob, parse, seal
 from kms_emulator.crypto.asymmetric import longest_plaintext, rsa_encrypt
-from kms_emulator.errors import (
-    InvalidParameterError,
-    OperationUnsupportedError,
-    UnreadableBlobError,
-)
+from kms_emulator.errors import OperationUnsupportedError, UnreadableBlobError
 from kms_emulator.keys import Key
 from kms_emulator.specs import SPECS, Family
 from kms_emulator.states import advance

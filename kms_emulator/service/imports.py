@@ -12,17 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from alibaba_edge.errors import InvalidParameterError, UnopenableError
+from alibaba_edge.ports import Clock
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der, rsa_decrypt
 from kms_emulator.errors import (
     ImportTokenExpiredError,
-    InvalidParameterError,
     KeyMaterialInvalidError,
     OriginUnsupportedError,
-    UnopenableError,
 )
 from kms_emulator.import_token import ImportToken, open_token, seal_token
 from kms_emulator.keys import ORIGIN_EXTERNAL, Key
-from kms_emulator.ports import Clock
 from kms_emulator.service.keys import Keys
 from kms_emulator.specs import SPECS
 from kms_emulator.states import advance

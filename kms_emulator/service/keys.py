@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from alibaba_edge.ports import Clock
 from kms_emulator.crypto.asymmetric import new_ec_key, new_rsa_key
 from kms_emulator.errors import (
     AliasNotFoundError,
@@ -31,7 +32,6 @@ from kms_emulator.keys import (
     PrimaryKeyVersion,
     Scope,
 )
-from kms_emulator.ports import Clock
 from kms_emulator.service.filters import AliasNames, Filters, names_by_key, passes
 from kms_emulator.service.limits import ResourceLimits
 from kms_emulator.service.new_key import NewKey

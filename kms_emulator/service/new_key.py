@@ -6,13 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from kms_emulator.errors import (
-    InstanceNotFoundError,
-    InvalidParameterError,
-    MissingParameterError,
-    NotBuiltError,
-    OperationUnsupportedError,
-)
+from alibaba_edge.errors import InvalidParameterError, MissingParameterError, NotBuiltError
+from kms_emulator.errors import InstanceNotFoundError, OperationUnsupportedError
 from kms_emulator.keys import ORIGIN_EXTERNAL, ORIGIN_KMS, Key
 from kms_emulator.specs import (
     AES_256,

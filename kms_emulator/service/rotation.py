@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from alibaba_edge.ports import Clock
 from kms_emulator.errors import LimitExceededError, OperationUnsupportedError
 from kms_emulator.keys import Key, PrimaryKeyVersion, Scope
-from kms_emulator.ports import Clock
 from kms_emulator.service.keys import Keys
 from kms_emulator.service.new_key import check_rotation, rotatable
 from kms_emulator.specs import SPECS, Family

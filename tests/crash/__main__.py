@@ -9,8 +9,8 @@ import random
 import shutil
 import sys
 
-from sim.etcd_server import EtcdMissingError
-from sim.launcher import temporary_data_dir
+from acksim.world.etcd_server import EtcdMissingError
+from acksim.world.launcher import temporary_data_dir
 from tests.crash.campaign import Campaign, UnfitEtcdError
 from tests.crash.kills import plan
 

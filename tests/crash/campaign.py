@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sim import etcd_server
-from sim.api_client import ApiClient, Signer
-from sim.trail_client import TrailClient
-from sim.world import World
+from acksim.clients.alibaba import ApiClient, Signer
+from acksim.clients.trail import TrailClient
+from acksim.clients.world import World
+from acksim.world import etcd_server
 from tests.contract.ack.conftest import Account
 from tests.crash.checks import Checks, broken_files
 from tests.crash.doors.cloud import Aliases, Blobs, Keys, Policies, Tags, Users

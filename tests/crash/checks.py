@@ -8,10 +8,10 @@ from contextlib import closing
 from itertools import cycle, islice
 from pathlib import Path
 
-from sim.api_client import ApiRefusedError
-from sim.layout import Layout
-from sim.trail_client import TrailClient, TrailQuery
-from sim.world import World
+from acksim.clients.alibaba import ApiRefusedError
+from acksim.clients.trail import TrailClient, TrailQuery
+from acksim.clients.world import World
+from acksim.data_dir.layout import Layout
 from tests.crash.doors.door import Door, RefusedError, UnansweredError
 from tests.crash.ledger import Entry, Fault, Ledger, Value, Verdict
 

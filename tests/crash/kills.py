@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.crash.processes import CrashWorld, NotReadyError, wait_until_gone
 
 # Once in each round, the parent among them: so no child falls often enough between two parents

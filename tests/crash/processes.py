@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kms_emulator.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
-from sim.layout import Layout
-from sim.listeners import free_port
-from sim.supervisor import python_role
-from sim.world import World, WorldError
+from acksim.clients.world import World, WorldError
+from acksim.data_dir.layout import Layout
+from acksim.listeners import free_port
+from acksim.world.supervisor import python_role
+from alibaba_edge.ports import ROOT_ACCESS_KEY_ID, ROOT_ACCESS_KEY_SECRET
 
 READY_SECONDS = 60.0
 _GONE_SECONDS = 15.0

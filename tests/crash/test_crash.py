@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from acksim.clients.alibaba import Signer
+from acksim.clients.trail import TrailClient
+from acksim.clients.world import World
+from acksim.data_dir.layout import Layout
+from acksim.world import etcd_server
+from acksim.world.launcher import temporary_data_dir
 from apiserver_shim.storage.etcd import EtcdClient
-from sim import etcd_server
-from sim.api_client import Signer
-from sim.launcher import temporary_data_dir
-from sim.layout import Layout
-from sim.trail_client import TrailClient
-from sim.world import World
 from tests.contract.ack.conftest import Account
 from tests.crash.campaign import Campaign, UnfitEtcdError
 from tests.crash.checks import Checks

@@ -49,7 +49,16 @@ def test_no_module_has_outgrown_its_name() -> None:
     """350 lines are a smell, 500 a wall: a module that long hides a second noun."""
     long = {
         path.relative_to(ROOT).as_posix(): lines
-        for package in ("sim", "kms_emulator", "apiserver_shim", "bounded_http", "benchmarks")
+        for package in (
+            "sim/acksim",
+            "kms_emulator",
+            "apiserver_shim",
+            "alibaba_edge",
+            "alibaba_kms_plugin",
+            "kubernetes_kms",
+            "bounded_http",
+            "benchmarks",
+        )
         for path in (ROOT / package).rglob("*.py")
         if not path.name.endswith("_pb2.py") and (lines := path.read_text().count("\n")) > 350
     }

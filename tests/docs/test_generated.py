@@ -37,7 +37,8 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     text = page.read_text()
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     named = re.findall(
-        r"`((?:sim|kms_emulator|apiserver_shim|bounded_http|tests|docs|benchmarks)/[\w./]+)`", text
+        r"`((?:sim|kms_emulator|apiserver_shim|alibaba_edge|alibaba_kms_plugin|kubernetes_kms|bounded_http|tests|docs|benchmarks)/[\w./]+)`",
+        text,
     )
     missing = [target for target in targets if not (page.parent / target).exists()]
     missing += [path for path in named if not (ROOT / path).exists()]

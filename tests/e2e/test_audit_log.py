@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from sim.launcher import Launcher, temporary_data_dir
-from sim.layout import Layout
-from sim.settings import Ports, WorldSettings
-from sim.world import World, WorldError
+from acksim.clients.world import World, WorldError
+from acksim.data_dir.layout import Layout
+from acksim.settings import Ports, WorldSettings
+from acksim.world.launcher import Launcher, temporary_data_dir
 from tests.patience import PATIENCE
 
 

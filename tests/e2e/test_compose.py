@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 import yaml
 
-from sim import control_token, etcd_server
-from sim.layout import Layout
-from sim.listeners import free_port
-from sim.world import World
+from acksim.clients.world import World
+from acksim.data_dir import control_token
+from acksim.data_dir.layout import Layout
+from acksim.listeners import free_port
+from acksim.world import etcd_server
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[2] / "docker-compose.yml").read_text()
@@ -68,7 +69,7 @@ class Containers:
     def run(self, service: str, ready: Callable[[], bool]) -> Iterator[None]:
         words = [self.here(word) for word in SERVICES[service]["command"]]
         process = subprocess.Popen(
-            [sys.executable, "-m", "sim", *words],
+            [sys.executable, "-m", "acksim", *words],
             env=self.environment(service),
             stdin=subprocess.DEVNULL,
         )
@@ -86,7 +87,7 @@ class Containers:
     def acksim(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """As `docker compose exec emulator acksim …`."""
         return subprocess.run(
-            [sys.executable, "-m", "sim", *words],
+            [sys.executable, "-m", "acksim", *words],
             env=self.environment("emulator"),
             capture_output=True,
             text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.scenarios.stage import ClaimFailedError, Stage
+from acksim.scenarios.stage import ClaimFailedError, Stage
 from tests.patience import PATIENCE
 
 MINIMUM_CLAIMS = 15
@@ -17,7 +17,7 @@ MINIMUM_CLAIMS = 15
 
 def run_demo(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "sim", "demo", "--json", *options],
+        [sys.executable, "-m", "acksim", "demo", "--json", *options],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.client import ApiException
 
-from sim.launcher import Launcher, ephemeral_world
-from sim.testing import ClusterUnderTest
-from sim.world import World
+from acksim.clients.world import World
+from acksim.testing import ClusterUnderTest
+from acksim.world.launcher import Launcher, ephemeral_world
 from tests.patience import PATIENCE
 
 

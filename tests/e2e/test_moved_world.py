@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from sim.kms import Kms
-from sim.world import World
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
 from tests.patience import PATIENCE
 
 PLAINTEXT = "aHVudGVyMg=="
@@ -28,7 +28,7 @@ def places(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 
 def _acksim(command: str, place: Path, *words: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "sim", command, *words, "--data-dir", str(place)],
+        [sys.executable, "-m", "acksim", command, *words, "--data-dir", str(place)],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

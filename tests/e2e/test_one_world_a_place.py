@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from sim.cli import main
-from sim.layout import Layout
-from sim.world_lock import WorldLock, held
+from acksim.cli import main
+from acksim.data_dir.layout import Layout
+from acksim.data_dir.world_lock import WorldLock, held
 
 CEILING = 300  # seconds; for a machine that has much else to do
 
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.timeout(CEILING)
 
 
 def acksim(command: str, place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "sim", command, "--data-dir", str(place), *words]
+    line = [sys.executable, "-m", "acksim", command, "--data-dir", str(place), *words]
     return subprocess.run(line, capture_output=True, text=True, timeout=CEILING, check=False)
 
 
 def begin(place: Path, **options: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "sim", "up", "--free-ports", "--data-dir", str(place)],
+        [sys.executable, "-m", "acksim", "up", "--free-ports", "--data-dir", str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -141,7 +141,7 @@ def test_a_running_world_whose_facts_are_unreadable_is_named(
 def test_a_world_that_a_program_holds_is_not_ended(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sim.cli.world._LISTENS_SECONDS", 0.1)
+    monkeypatch.setattr("acksim.cli.world._LISTENS_SECONDS", 0.1)
     place.mkdir()
     lock = WorldLock.take(place / "lock")
     (place / "world.json").write_text(json.dumps({**FACTS, "pid": os.getpid()}))
@@ -294,7 +294,7 @@ def test_where_one_stands_may_hold_modules_of_any_name(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     for words in (("up", "--detach", "--free-ports"), ("status",), ("down",)):
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "sim", *words, "--data-dir", str(place)],
+            [sys.executable, "-P", "-m", "acksim", *words, "--data-dir", str(place)],
             capture_output=True,
             text=True,
             timeout=CEILING,

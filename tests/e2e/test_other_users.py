@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sim.launcher import Launcher
-from sim.layout import Layout
-from sim.settings import Ports, WorldSettings
-from sim.world import World
+from acksim.clients.world import World
+from acksim.data_dir.layout import Layout
+from acksim.settings import Ports, WorldSettings
+from acksim.world.launcher import Launcher
 
 OTHER = "nobody"
 # Each is a way to an administrator's rights; none may answer with more than a refusal.

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sim.settings import SETTINGS
+from acksim.settings import SETTINGS
 from tests.patience import PATIENCE
 
 
@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def acksim(*words: str) -> list[str]:
-    return [sys.executable, "-m", "sim", *words]
+    return [sys.executable, "-m", "acksim", *words]
 
 
 def start(place: Path, *words: str) -> "subprocess.Popen[str]":
@@ -109,7 +109,7 @@ def test_what_env_prints_leads_no_later_world_astray(place: Path) -> None:
     _output("up", "--detach", "--free-ports", "--data-dir", str(place))
     printed = json.loads(_output("env", "--json", "--data-dir", str(place)))
     _output("down", "--data-dir", str(place))
-    # Read only where ACKSIM_WORLD names a world elsewhere; see tests/unit/sim/test_settings.py.
+    # Read only where ACKSIM_WORLD names a world elsewhere; see tests/unit/acksim/test_settings.py.
     assert set(printed) & {row.name for row in SETTINGS} == {"ACKSIM_TOKEN"}
     done = subprocess.run(
         acksim("demo", "--json"),

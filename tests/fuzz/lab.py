@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sim.launcher import Launcher, ephemeral_world
-from sim.testing import ClusterUnderTest
-from sim.world import World
+from acksim.clients.world import World
+from acksim.testing import ClusterUnderTest
+from acksim.world.launcher import Launcher, ephemeral_world
 from tests.fuzz.wire import NoAnswerError, Wire, request_bytes
 
 SLOW_SECONDS = 2.0

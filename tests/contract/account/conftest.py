@@ -15,12 +15,12 @@ from typing import Any
 import orjson
 import pytest
 
-from sim import control_token
-from sim.api_client import Signer
-from sim.kms import Kms
-from sim.layout import Layout
-from sim.listeners import free_port
-from sim.trail_client import TrailClient
+from acksim.clients.alibaba import Signer
+from acksim.clients.kms import Kms
+from acksim.clients.trail import TrailClient
+from acksim.data_dir import control_token
+from acksim.data_dir.layout import Layout
+from acksim.listeners import free_port
 from tests.patience import PATIENCE
 
 
@@ -76,7 +76,7 @@ Start = Callable[..., AbstractContextManager[Emulator]]
 def _emulator(data_dir: Path, **settings: str) -> Iterator[Emulator]:
     names = ("ACKSIM_PORT", "ACKSIM_TLS_PORT", "ACKSIM_CONTROL_PORT")
     ports = {name: str(free_port()) for name in names}
-    command = [sys.executable, "-m", "sim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
+    command = [sys.executable, "-m", "acksim", "serve", "emulator", "--etcd", "http://127.0.0.1:9"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir)],
         env={**os.environ, **ports, **settings},

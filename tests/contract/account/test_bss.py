@@ -10,8 +10,8 @@ from alibabacloud_bssopenapi20171214 import models
 from alibabacloud_bssopenapi20171214.client import Client
 from alibabacloud_tea_openapi.models import Config
 
-from sim.api_client import ApiClient, Signer
-from sim.kms import Kms, KmsRefusedError
+from acksim.clients.alibaba import ApiClient, Signer
+from acksim.clients.kms import Kms, KmsRefusedError
 
 CALLS = 12
 CALLED = 0.000008 * CALLS  # in Hangzhou

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from acksim.account.billing.balances import OPENING_CASH, Balances
+from acksim.account.billing.china_time import day_of
+from acksim.account.billing.closing import Closing
+from acksim.account.billing.tables import bill_items, bills, transfers
+from acksim.account.database import Database
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from kms_emulator.keys import Key, PrimaryKeyVersion, Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
 from kms_emulator.store import MemoryKeyStore
-from sim.account.billing.balances import OPENING_CASH, Balances
-from sim.account.billing.china_time import day_of
-from sim.account.billing.closing import Closing
-from sim.account.billing.tables import bill_items, bills, transfers
-from sim.account.database import Database
 
 START = datetime(2026, 1, 30, 1, tzinfo=UTC)
 KEPT = Decimal("0.002")

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from acksim.account.actiontrail.lookup import Lookup, Trail
+from acksim.account.billing.costs import Billing
+from acksim.account.database import Database
+from acksim.clients.kms import Kms, KmsRefusedError
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from kms_emulator.app import open_store
 from kms_emulator.keys import Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
-from sim.account.actiontrail.lookup import Lookup, Trail
-from sim.account.billing.costs import Billing
-from sim.account.database import Database
-from sim.kms import Kms, KmsRefusedError
 from tests.patience import PATIENCE
 
 HERE = Scope(ROOT_ACCOUNT_ID, "cn-hangzhou")

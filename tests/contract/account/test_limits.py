@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sim.kms import KmsRefusedError
-from sim.trail_client import TrailQuery
+from acksim.clients.kms import KmsRefusedError
+from acksim.clients.trail import TrailQuery
 
 
 def test_calls_beyond_the_quota_are_throttled(emulator: Callable[..., Any], tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sim.kms import Kms
+from acksim.clients.kms import Kms
 
 SEED = """
 accounts: [{id: "1000000000000002", access_keys: [{id: LTAIshop, secret: shop-secret}]}]

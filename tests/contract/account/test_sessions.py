@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.api_client import ApiClient, ApiRefusedError, Signer
+from acksim.clients.alibaba import ApiClient, ApiRefusedError, Signer
 
 RAM, STS = "2015-05-01", "2015-04-01"
 

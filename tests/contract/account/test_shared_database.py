@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from kms_emulator.ports import ROOT_CALLER, CallRecord
-from sim.account.actiontrail.lookup import Lookup, Trail
-from sim.account.billing.costs import Billing
-from sim.account.credentials import Credentials
-from sim.account.database import Database
-from sim.account.ledger import Ledger
-from sim.account.ram.generations import Generations
-from sim.account.ram.roles import MANAGED_SECURITY_ROLE
-from sim.account.sts.sessions import Sessions
-from sim.account.tables import accounts
-from sim.kms import KmsRefusedError
-from sim.trail_client import TrailQuery
+from acksim.account.actiontrail.lookup import Lookup, Trail
+from acksim.account.billing.costs import Billing
+from acksim.account.credentials import Credentials
+from acksim.account.database import Database
+from acksim.account.ledger import Ledger
+from acksim.account.ram.generations import Generations
+from acksim.account.ram.roles import MANAGED_SECURITY_ROLE
+from acksim.account.sts.sessions import Sessions
+from acksim.account.tables import accounts
+from acksim.clients.kms import KmsRefusedError
+from acksim.clients.trail import TrailQuery
+from alibaba_edge.ports import ROOT_CALLER, CallRecord
 
 ACCOUNT = ROOT_CALLER.account_id
 ENCRYPT = CallRecord(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from kms_emulator.ports import AccessKey, Caller, Decision
-from sim.account.credentials import Credentials
-from sim.account.database import Database
-from sim.account.ram.authorizer import RamAuthorizer
-from sim.account.ram.generations import Generations
-from sim.account.ram.policy_rows import Policy
-from sim.account.ram.ram import Ram, ram_of
-from sim.account.ram.users import User
+from acksim.account.credentials import Credentials
+from acksim.account.database import Database
+from acksim.account.ram.authorizer import RamAuthorizer
+from acksim.account.ram.generations import Generations
+from acksim.account.ram.policy_rows import Policy
+from acksim.account.ram.ram import Ram, ram_of
+from acksim.account.ram.users import User
+from alibaba_edge.ports import AccessKey, Caller, Decision
 
 ALLOWED = '{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}'
 DENIED = ALLOWED.replace("Allow", "Deny")

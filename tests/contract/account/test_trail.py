@@ -11,12 +11,12 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from kms_emulator.migration import upgrade
-from kms_emulator.ports import ROOT_CALLER, CallRecord
-from kms_emulator.sql_engine import open_engine
-from sim.account.actiontrail.lookup import KEYS, Lookup, Trail
-from sim.account.database import SCHEMA, Database
-from sim.account.ledger import Ledger
+from acksim.account.actiontrail.lookup import KEYS, Lookup, Trail
+from acksim.account.database import SCHEMA, Database
+from acksim.account.ledger import Ledger
+from alibaba_edge.ports import ROOT_CALLER, CallRecord
+from alibaba_edge.sql.engine import open_engine
+from alibaba_edge.sql.migration import upgrade
 from tests.patience import PATIENCE
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

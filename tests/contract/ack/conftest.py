@@ -9,9 +9,9 @@ from alibabacloud_cs20151215 import models
 from alibabacloud_cs20151215.client import Client
 from alibabacloud_tea_openapi.models import Config
 
-from sim.api_client import ApiClient, Signer
-from sim.kms import Kms
-from sim.world import World
+from acksim.clients.alibaba import ApiClient, Signer
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
 from tests.contract.ack.waiting import wait_until
 
 REGION = "cn-hangzhou"

@@ -14,10 +14,10 @@ from alibabacloud_sts20150401.client import Client as Sts
 from alibabacloud_tea_openapi.models import Config
 from kubernetes import client, config
 
-from sim.api_client import Signer
-from sim.etcd_view import Sealed, describe, read_one
-from sim.private_file import write_private
-from sim.trail_client import TrailClient, TrailQuery
+from acksim.clients.alibaba import Signer
+from acksim.clients.etcd import Sealed, describe, read_one
+from acksim.clients.trail import TrailClient, TrailQuery
+from acksim.data_dir.layout import write_private
 from tests.contract.ack.conftest import Account
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from alibabacloud_cs20151215 import models
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.contract.ack.conftest import Account
 from tests.contract.ack.kubeconfigs import core_v1
 from tests.contract.ack.test_legacy_sdk import Legacy

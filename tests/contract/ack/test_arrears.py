@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from alibabacloud_cs20151215 import models
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.contract.ack.conftest import Account
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sim.cli import main
-from sim.kms import Kms
-from sim.world import World
+from acksim.cli import main
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
 
 
 class Command:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from alibabacloud_cs20151215 import models
 
-from sim.launcher import Launcher, ephemeral_world
-from sim.world import World
+from acksim.clients.world import World
+from acksim.world.launcher import Launcher, ephemeral_world
 from tests.contract.ack.conftest import Account
 from tests.contract.ack.waiting import wait_until
 

@@ -13,7 +13,7 @@ from alibabacloud_cs20151215 import models
 from alibabacloud_ram20150501 import models as ram_models
 from kubernetes.client import ApiException
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.contract.ack.conftest import Account
 from tests.contract.ack.people import Secrets, new_role_session, new_user, primary_version, ram_of
 from tests.contract.ack.test_page_2021 import encrypted_with, switch

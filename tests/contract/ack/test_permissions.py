@@ -9,7 +9,7 @@ from alibabacloud_cs20151215 import models
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
-from sim.api_client import ApiClient, Signer
+from acksim.clients.alibaba import ApiClient, Signer
 from tests.contract.ack.conftest import Account
 from tests.contract.ack.kubeconfigs import core_v1, user_kubeconfig
 from tests.contract.ack.people import RamUser, new_user

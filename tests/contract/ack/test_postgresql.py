@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sim.account.database import Database
-from sim.ack.cluster import ClusterError, Provider
-from sim.ack.events import EventFilter
-from sim.ack.grants import Asker, Grant
-from sim.ack.subscriptions import Subscriptions
-from sim.clock import Clock
-from tests.unit.sim.ack.conftest import ACCOUNT, Outside, a_cluster, plane_on
+from acksim.account.database import Database
+from acksim.ack.cluster import ClusterError, Provider
+from acksim.ack.events import EventFilter
+from acksim.ack.grants import Asker, Grant
+from acksim.ack.subscriptions import Subscriptions
+from acksim.clock import Clock
+from tests.unit.acksim.ack.conftest import ACCOUNT, Outside, a_cluster, plane_on
 
 
 async def test_a_life_on_postgresql(postgresql: Callable[[], str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from alibabacloud_cs20151215 import models
 from cryptography import x509
 
-from sim.ack.cs import OPERATIONS
+from acksim.ack.cs import OPERATIONS
 from tests.contract.ack.conftest import Account
 
 Refused = Callable[..., Any]

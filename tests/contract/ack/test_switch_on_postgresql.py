@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from sim.account.database import Database
-from sim.ack.providers import adding, finished, leading
-from sim.ack.store import ClusterStore
-from tests.unit.sim.ack.conftest import a_cluster
+from acksim.account.database import Database
+from acksim.ack.providers import adding, finished, leading
+from acksim.ack.store import ClusterStore
+from tests.unit.acksim.ack.conftest import a_cluster
 
 
 async def test_a_step_that_another_has_taken_is_not_taken_again(

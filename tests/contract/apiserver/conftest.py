@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from acksim.listeners import free_port
+from acksim.world import etcd_server
 from apiserver_shim.api.server import make_server, run
 from apiserver_shim.app import ShimSettings, create_app
 from apiserver_shim.clusters import ClusterSpec, StaticToken
 from apiserver_shim.storage.etcd import EtcdClient
-from sim import etcd_server
-from sim.listeners import free_port
 from tests.patience import PATIENCE
 
 ADMIN = StaticToken("admin-token", "admin", "admin-uid", ("system:masters",))

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sim.listeners import free_port
+from acksim.listeners import free_port
 from tests.contract.apiserver.conftest import Authority, ClusterDoor, Shim, running_shim
 from tests.contract.apiserver.test_watch import Watching
 from tests.patience import PATIENCE

@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from apiserver_shim.access.users import ANONYMOUS, MASTERS, UserInfo
 from apiserver_shim.api.authorization import authorize
 from apiserver_shim.api.request import parse_info
-from apiserver_shim.clusters import (
-    Clusters,
-    ClusterSpec,
-    StaticClusters,
-    StaticToken,
-    Surroundings,
-)
+from apiserver_shim.clusters import Clusters, ClusterSpec, StaticClusters, StaticToken, Surroundings
 from apiserver_shim.groups import RBAC
 from apiserver_shim.storage import codec
 from apiserver_shim.storage.etcd import EtcdClient

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from acksim.ack.pki import LocalAuthority
 from bounded_http.limits import Limits
 from bounded_http.server import BoundedServer
-from sim.ack.pki import LocalAuthority
 from tests.patience import PATIENCE
 
 SHORT = Limits(

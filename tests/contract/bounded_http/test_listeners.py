@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
+from acksim.clients.world import World
 from bounded_http.limits import Limits
-from sim.world import World
 from tests.contract.bounded_http.conftest import rest_of
 from tests.contract.bounded_http.test_bounds import body, status
 from tests.patience import PATIENCE

@@ -13,8 +13,8 @@ import orjson
 import pytest
 import yaml
 
+from acksim.clients.world import World
 from apiserver_shim.objects.kinds import KINDS
-from sim.world import World
 from tests.patience import PATIENCE
 
 METHODS = ("HEAD", "OPTIONS", "TRACE", "PURGE", "PROPFIND", "get", "BREW")

@@ -21,11 +21,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bounded_http.server import BoundedServer
-from kms_emulator.app import KmsSettings, create_app, open_store
-from kms_emulator.crypto.asymmetric import new_rsa_key, public_der
-from kms_emulator.gateway.rendering import refusal
-from kms_emulator.ports import (
+from alibaba_edge.gateway.rendering import refusal
+from alibaba_edge.ports import (
     ROOT_ACCESS_KEY,
     ROOT_ACCOUNT_ID,
     AccessKey,
@@ -34,6 +31,9 @@ from kms_emulator.ports import (
     Decision,
     KnownAccessKeys,
 )
+from bounded_http.server import BoundedServer
+from kms_emulator.app import KmsSettings, create_app, open_store
+from kms_emulator.crypto.asymmetric import new_rsa_key, public_der
 from kms_emulator.store import KeyStore, MemoryKeyStore
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

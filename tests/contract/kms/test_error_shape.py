@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alibaba_edge.ports import ROOT_ACCESS_KEY
 from kms_emulator.operations import OPERATIONS
-from kms_emulator.ports import ROOT_ACCESS_KEY
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import Reply, World

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from alibaba_edge.sql.engine import open_engine
 from kms_emulator.app import open_store
-from kms_emulator.errors import (
-    AliasExistsError,
-    KeyExistsError,
-    KeyNotFoundError,
-    StaleWriteError,
-)
+from kms_emulator.errors import AliasExistsError, KeyExistsError, KeyNotFoundError, StaleWriteError
 from kms_emulator.keys import Alias, Key, KeyState, KeyVersion, PrimaryKeyVersion, Scope
-from kms_emulator.sql_engine import open_engine
 from kms_emulator.store import KeyStore, MemoryKeyStore
 from kms_emulator.store_sql import SqlKeyStore
 

@@ -21,8 +21,8 @@ from aliyunsdkkms.request.v20160120 import (
     ListKeysRequest,
 )
 
+from alibaba_edge.ports import ROOT_ACCESS_KEY, AccessKey
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der, rsa_encrypt
-from kms_emulator.ports import ROOT_ACCESS_KEY, AccessKey
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World

@@ -15,20 +15,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
+from acksim.account.credentials import Credentials
+from acksim.account.database import SCHEMA as ACCOUNT
+from acksim.account.database import Database
+from acksim.account.ram.authorizer import RamAuthorizer
+from acksim.account.ram.generations import Generations
+from acksim.account.ram.roles import MANAGED_SECURITY_ROLE
+from acksim.account.sts.sessions import Sessions
+from alibaba_edge.errors import NewerSchemaError
+from alibaba_edge.ports import Decision, wall_clock
+from alibaba_edge.sql.engine import open_engine
+from alibaba_edge.sql.migration import Schema, bring_to_head, upgrade
 from kms_emulator.app import open_store
-from kms_emulator.errors import NewerSchemaError
 from kms_emulator.keys import Scope
-from kms_emulator.migration import Schema, bring_to_head, upgrade
-from kms_emulator.ports import Decision, wall_clock
-from kms_emulator.sql_engine import open_engine
 from kms_emulator.sql_tables import SCHEMA as KMS
-from sim.account.credentials import Credentials
-from sim.account.database import SCHEMA as ACCOUNT
-from sim.account.database import Database
-from sim.account.ram.authorizer import RamAuthorizer
-from sim.account.ram.generations import Generations
-from sim.account.ram.roles import MANAGED_SECURITY_ROLE
-from sim.account.sts.sessions import Sessions
 
 SCHEMAS = pytest.mark.parametrize("schema", [KMS, ACCOUNT], ids=["kms", "account"])
 HERE = Scope("1000000000000001", "cn-hangzhou")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kms_emulator.ports import ROOT_ACCESS_KEY
+from alibaba_edge.ports import ROOT_ACCESS_KEY
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from acksim.clients.kms import KmsRefusedError
 from kms_emulator.operations import OPERATIONS
-from sim.kms import KmsRefusedError
 
 if TYPE_CHECKING:
     World = Any

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kms_emulator.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID
+from alibaba_edge.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World

@@ -13,7 +13,7 @@ from alibabacloud_kms20160120 import models
 from alibabacloud_kms20160120.client import Client
 from alibabacloud_tea_openapi.models import Config
 
-from kms_emulator.ports import ROOT_ACCESS_KEY, AccessKey
+from alibaba_edge.ports import ROOT_ACCESS_KEY, AccessKey
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from alibaba_edge.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID, AccessKey
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der, rsa_decrypt, rsa_encrypt
 from kms_emulator.import_token import ALGORITHMS
-from kms_emulator.ports import ROOT_ACCESS_KEY, ROOT_ACCOUNT_ID, AccessKey
 
 if TYPE_CHECKING:
     from tests.contract.kms.conftest import World

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from kms_emulator import sql_engine
-from kms_emulator.errors import DatabaseBusyError
-from kms_emulator.migration import bring_to_head
-from kms_emulator.sql_engine import WAIT_SECONDS, open_engine
+from acksim.account.database import SCHEMA as ACCOUNT
+from alibaba_edge.errors import DatabaseBusyError
+from alibaba_edge.sql import engine as sql_engine
+from alibaba_edge.sql.engine import WAIT_SECONDS, open_engine
+from alibaba_edge.sql.migration import bring_to_head
 from kms_emulator.sql_tables import SCHEMA as KMS
-from sim.account.database import SCHEMA as ACCOUNT
 
 STARTS, FILES = 4, 25
 SCHEMAS = {"kms": KMS, "account": ACCOUNT}

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from kms_emulator.crypto.asymmetric import rsa_encrypt
 from kms_emulator.keys import KeyState, Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
 from kms_emulator.states import STATE_TABLE
 from tests.patience import PATIENCE
 

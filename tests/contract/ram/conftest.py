@@ -10,7 +10,7 @@ from alibabacloud_ram20150501 import models
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_tea_openapi.models import Config
 
-from sim.world import World
+from acksim.clients.world import World
 
 KMS_ADMIN = {"policy_type": "System", "policy_name": "AliyunKMSCryptoAdminAccess"}
 

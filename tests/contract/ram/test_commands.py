@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sim.api_client import ApiClient, ApiRefusedError, Signer
-from sim.cli import main
-from sim.kms import Kms
-from sim.world import World
+from acksim.cli import main
+from acksim.clients.alibaba import ApiClient, ApiRefusedError, Signer
+from acksim.clients.kms import Kms
+from acksim.clients.world import World
 from tests.contract.ram.test_explain import DENY
 
 

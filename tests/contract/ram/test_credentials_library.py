@@ -17,8 +17,8 @@ from alibabacloud_kms20160120.client import Client as KmsClient
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.models import Config
 
-from sim.account.instance_metadata import WORKER_ROLE
-from sim.world import World
+from acksim.account.instance_metadata import WORKER_ROLE
+from acksim.clients.world import World
 from tests.contract.ram.conftest import Account
 from tests.contract.ram.test_sts import ASSUMING, make_role
 

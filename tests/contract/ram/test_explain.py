@@ -7,8 +7,8 @@ import pytest
 from alibabacloud_kms20160120 import models as kms
 from alibabacloud_ram20150501 import models
 
-from sim.cli import main
-from sim.world import World
+from acksim.cli import main
+from acksim.clients.world import World
 from tests.contract.ram.conftest import KMS_ADMIN, Account, new_account, refusal
 
 DENY = """\

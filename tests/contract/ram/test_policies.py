@@ -9,7 +9,7 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import RpcRequest
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.contract.ram.conftest import KMS_ADMIN, Account, refusal
 
 

@@ -6,7 +6,7 @@ import pytest
 from alibabacloud_kms20160120 import models as kms
 from alibabacloud_ram20150501 import models
 
-from sim.world import World, WorldError
+from acksim.clients.world import World, WorldError
 from tests.contract.ram.conftest import Account, new_account, refusal
 
 ROLE = "AliyunCSManagedSecurityRole"

@@ -15,9 +15,9 @@ from alibabacloud_sts20150401 import models
 from alibabacloud_sts20150401.client import Client as StsClient
 from alibabacloud_tea_openapi.models import Config
 
-from sim.api_client import Signer
-from sim.trail_client import TrailClient, TrailQuery
-from sim.world import World
+from acksim.clients.alibaba import Signer
+from acksim.clients.trail import TrailClient, TrailQuery
+from acksim.clients.world import World
 from tests.contract.ram.conftest import Account, Key, new_account, refusal
 
 ASSUMING = {"policy_type": "System", "policy_name": "AliyunSTSAssumeRoleAccess"}

@@ -5,7 +5,7 @@ from typing import Any
 from alibabacloud_actiontrail20200706 import models
 from alibabacloud_actiontrail20200706.client import Client
 
-from sim.world import World
+from acksim.clients.world import World
 from tests.contract.ram.conftest import Account, Key, new_account, refusal
 
 

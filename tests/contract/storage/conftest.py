@@ -23,14 +23,14 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from apiserver_shim.encryption import kms_v1_pb2 as v1
-from apiserver_shim.encryption import kms_v2_pb2 as v2
+from acksim.listeners import free_port
 from apiserver_shim.encryption.transformer import TransformerSet
 from apiserver_shim.errors import StorageUnavailableError
 from apiserver_shim.storage.etcd import EtcdClient
 from apiserver_shim.storage.etcd_member import EtcdTls
 from apiserver_shim.storage.store import Store
-from sim.listeners import free_port
+from kubernetes_kms import v1_pb2 as v1
+from kubernetes_kms import v2_pb2 as v2
 from tests.patience import PATIENCE
 
 

@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from alibaba_edge.client.http import HttpClient
+from alibaba_edge.ports import AllowEverything, KnownAccessKeys, NullCallLog
+from alibaba_edge.signing.client import authorization, canonical_query
+from alibaba_kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
+from alibaba_kms_plugin.errors import KmsSocketError
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Wrapped
-from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.provider import PluginV1, PluginV2
 from apiserver_shim.encryption.runtime import Runtime
-from apiserver_shim.errors import KmsSocketError, TransformError
-from apiserver_shim.kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
-from apiserver_shim.kms_plugin.http import HttpClient
-from apiserver_shim.kms_plugin.signature import authorization, canonical_query
+from apiserver_shim.errors import TransformError
 from kms_emulator.app import KmsSettings, create_app
-from kms_emulator.ports import AllowEverything, KnownAccessKeys, NullCallLog
 from kms_emulator.store import MemoryKeyStore
+from kubernetes_kms.v2_pb2 import EncryptedObject
 from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ async def test_the_command_takes_the_choice(
 ) -> None:
     path = socket_directory / "command.sock"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sim", "serve", "kms-plugin", "--status-of-dead-key=blind"),
+        *(sys.executable, "-m", "acksim", "serve", "kms-plugin", "--status-of-dead-key=blind"),
         *(f"--socket={path}", f"--key-id={key_id}", f"--endpoint={kms}"),
         env={
             "ALIBABA_CLOUD_ACCESS_KEY_ID": ROOT.access_key_id,

@@ -13,8 +13,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from apiserver_shim.encryption.kms_v1_pb2 import VersionRequest, VersionResponse
-from apiserver_shim.kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
+from alibaba_kms_plugin import Credentials, KmsPlugin, KmsPluginSettings
+from kubernetes_kms.v1_pb2 import VersionRequest, VersionResponse
 
 METHODS = [
     *(f"/v1beta1.KeyManagementService/{name}" for name in ("Version", "Encrypt", "Decrypt")),

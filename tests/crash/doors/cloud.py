@@ -6,7 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from sim.api_client import ApiClient, ApiRefusedError
+from acksim.clients.alibaba import ApiClient, ApiRefusedError
 from tests.crash.doors.door import Door, Receipt, RefusedError, UnansweredError
 from tests.crash.ledger import Value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from sim.kubernetes_client import kubernetes_access
+from acksim.clients.kubernetes import kubernetes_access
 from tests.crash.doors.door import Door, Receipt, RefusedError, UnansweredError
 from tests.crash.ledger import Value
 

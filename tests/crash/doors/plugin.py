@@ -7,8 +7,8 @@ from typing import Any
 
 import grpc
 
-from apiserver_shim.encryption import kms_v1_pb2 as v1
-from apiserver_shim.encryption import kms_v2_pb2 as v2
+from kubernetes_kms import v1_pb2 as v1
+from kubernetes_kms import v2_pb2 as v2
 from tests.crash.doors.door import Door, Receipt, UnansweredError
 from tests.crash.ledger import Value
 

@@ -12,15 +12,15 @@ from random import Random
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from kms_emulator.gateway.product import Operation
+from acksim.account.actiontrail.product import OPERATIONS as TRAIL_OPERATIONS
+from acksim.account.bss.operations import OPERATIONS as BSS_OPERATIONS
+from acksim.account.ram.operations import OPERATIONS as RAM_OPERATIONS
+from acksim.account.sts.product import OPERATIONS as STS_OPERATIONS
+from acksim.ack.cs import OPERATIONS as CS_OPERATIONS
+from acksim.clients.alibaba import Signer
+from acksim.clients.kms import Kms
+from alibaba_edge.gateway.product import Operation
 from kms_emulator.operations import OPERATIONS as KMS_OPERATIONS
-from sim.account.actiontrail.product import OPERATIONS as TRAIL_OPERATIONS
-from sim.account.bss.operations import OPERATIONS as BSS_OPERATIONS
-from sim.account.ram.operations import OPERATIONS as RAM_OPERATIONS
-from sim.account.sts.product import OPERATIONS as STS_OPERATIONS
-from sim.ack.cs import OPERATIONS as CS_OPERATIONS
-from sim.api_client import Signer
-from sim.kms import Kms
 from tests.fuzz.door import (
     ODD_TEXTS,
     ODD_VALUES,

@@ -6,9 +6,9 @@ from random import Random
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
+from acksim.clients.kubernetes import kubernetes_access
 from apiserver_shim.errors import ShimError
 from apiserver_shim.storage import codec
-from sim.kubernetes_client import kubernetes_access
 from tests.fuzz.door import (
     ODD_TEXTS,
     ODD_VALUES,

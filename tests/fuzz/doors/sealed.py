@@ -7,10 +7,10 @@ from random import Random
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from acksim.clients.kms import Kms, KmsRefusedError
+from acksim.clients.kubernetes import kubernetes_access
+from acksim.testing import ClusterUnderTest
 from apiserver_shim.storage.etcd import EtcdClient
-from sim.kms import Kms, KmsRefusedError
-from sim.kubernetes_client import kubernetes_access
-from sim.testing import ClusterUnderTest
 from tests.fuzz.door import Case, ViolationError, mutated, pick
 from tests.fuzz.lab import Lab
 from tests.fuzz.wire import NoAnswerError, Wire, request_bytes

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, ClassVar
 
+from acksim.account.ram.documents import POLICY_LIMIT, policy_document, trust_document
+from acksim.account.ram.evaluation import NamedDocument, PolicySet
+from alibaba_edge.errors import ApiError
+from alibaba_edge.ports import Decision
 from apiserver_shim import yaml_json
 from apiserver_shim.encryption import config
 from apiserver_shim.encryption.validation import validate
 from apiserver_shim.errors import EncryptionConfigError, YamlError
-from kms_emulator.errors import ApiError
 from kms_emulator.policies import read_key_policy
-from kms_emulator.ports import Decision
-from sim.account.ram.documents import POLICY_LIMIT, policy_document, trust_document
-from sim.account.ram.evaluation import NamedDocument, PolicySet
 from tests.fuzz.door import (
     ODD_TEXTS,
     Case,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kms_emulator.allowed_hosts import ALIBABA_CLOUD, AllowedHosts
+from alibaba_edge.allowed_hosts import ALIBABA_CLOUD, AllowedHosts
 
 HOSTS = AllowedHosts((ALIBABA_CLOUD, "emulator", "*.shop.example"))
 

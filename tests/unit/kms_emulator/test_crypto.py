@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kms_emulator.crypto.aead import aead_open, aead_seal, sm4_open, sm4_seal
+from alibaba_edge.aead import aead_open, aead_seal, sm4_open, sm4_seal
+from alibaba_edge.errors import UnopenableError
 from kms_emulator.crypto.asymmetric import (
     longest_plaintext,
     new_ec_key,
@@ -26,7 +27,6 @@ from kms_emulator.crypto.asymmetric import (
     verify,
 )
 from kms_emulator.crypto.mac import generate_mac, verify_mac
-from kms_emulator.errors import UnopenableError
 
 RSA = new_rsa_key(2048)
 CURVES = {spec: new_ec_key(spec) for spec in ("EC_P256", "EC_P256K")}

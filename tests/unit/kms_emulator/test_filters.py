@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kms_emulator.schemas.fields import numbered_list
+from alibaba_edge.fields import numbered_list
 from kms_emulator.schemas.keys import ListKeysRequest
 from kms_emulator.service.filters import FILTER_NAMES, Filters
 

@@ -19,11 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kms_emulator.app import KmsSettings, create_app
-from kms_emulator.gateway.request import Request
-from kms_emulator.gateway.signature import rpc_sign, rpc_string_to_sign
-from kms_emulator.operations import OPERATIONS
-from kms_emulator.ports import (
+from alibaba_edge.ports import (
     ROOT_ACCESS_KEY,
     AccessKey,
     AllowEverything,
@@ -31,6 +27,10 @@ from kms_emulator.ports import (
     NullCallLog,
     wall_clock,
 )
+from alibaba_edge.request import Request
+from alibaba_edge.signing.server import rpc_sign, rpc_string_to_sign
+from kms_emulator.app import KmsSettings, create_app
+from kms_emulator.operations import OPERATIONS
 from kms_emulator.service.filters import FILTER_NAMES
 from kms_emulator.store import MemoryKeyStore
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alibaba_edge.errors import ApiError
 from kms_emulator.crypto.asymmetric import new_rsa_key, public_der, rsa_encrypt
-from kms_emulator.errors import ApiError, ImportTokenInvalidError
+from kms_emulator.errors import ImportTokenInvalidError
 from kms_emulator.import_token import ALGORITHMS, ImportToken, open_token, seal_token
 from kms_emulator.keys import Key, KeyState
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kms_emulator.errors import LimitExceededError, ThrottledError
-from kms_emulator.gateway.throttle import Quota, Throttle
+from alibaba_edge.errors import ThrottledError
+from alibaba_edge.gateway.throttle import Quota, Throttle
+from kms_emulator.errors import LimitExceededError
 from kms_emulator.keys import Alias, Key, KeyVersion, PrimaryKeyVersion, Scope
 from kms_emulator.operations import OPERATIONS
 from kms_emulator.operations.quotas import quotas

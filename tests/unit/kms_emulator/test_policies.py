@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from kms_emulator.errors import MalformedKeyPolicyError, NoPermissionError
-from kms_emulator.gateway.authorization import Permissions
-from kms_emulator.gateway.product import Call, Resource
+from alibaba_edge.errors import MalformedKeyPolicyError, NoPermissionError
+from alibaba_edge.gateway.authorization import Permissions
+from alibaba_edge.gateway.product import Call, Resource
+from alibaba_edge.ports import ROOT_CALLER, Caller, Decision
 from kms_emulator.policies import key_policy_of
-from kms_emulator.ports import ROOT_CALLER, Caller, Decision
 from kms_emulator.schemas.policies import SetKeyPolicyRequest
 
 OWNER, STRANGER = "1000000000000001", "1000000000000002"

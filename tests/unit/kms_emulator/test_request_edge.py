@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from alibaba_edge.errors import ParametersUnreadableError
+from alibaba_edge.gateway.authentication import AuthMode
+from alibaba_edge.ports import AllowEverything, KnownAccessKeys, NullCallLog, wall_clock
+from alibaba_edge.request import Request, read_request
 from kms_emulator.app import Emulator, KmsSettings, create_app
-from kms_emulator.errors import ParametersUnreadableError
-from kms_emulator.gateway.authentication import AuthMode
-from kms_emulator.gateway.request import Request, read_request
-from kms_emulator.ports import AllowEverything, KnownAccessKeys, NullCallLog, wall_clock
 from kms_emulator.store import MemoryKeyStore
 from tests.effort import examples
 

@@ -12,9 +12,8 @@ import orjson
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from kms_emulator.app import KmsSettings, create_app
-from kms_emulator.errors import ApiError
-from kms_emulator.gateway.product import (
+from alibaba_edge.errors import ApiError
+from alibaba_edge.gateway.product import (
     Call,
     Found,
     Operation,
@@ -24,12 +23,8 @@ from kms_emulator.gateway.product import (
     Secret,
     find_nothing,
 )
-from kms_emulator.ports import (
-    ROOT_ACCOUNT_ID,
-    AllowEverything,
-    CallRecord,
-    KnownAccessKeys,
-)
+from alibaba_edge.ports import ROOT_ACCOUNT_ID, AllowEverything, CallRecord, KnownAccessKeys
+from kms_emulator.app import KmsSettings, create_app
 from kms_emulator.store import MemoryKeyStore
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kms_emulator.errors import ApiError
+from alibaba_edge.errors import ApiError
 from kms_emulator.schemas.keys import key_metadata
 from kms_emulator.service.rotation import MOST_VERSIONS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from alibaba_edge.ports import ROOT_ACCOUNT_ID
 from kms_emulator.errors import SeedError
 from kms_emulator.keys import KeyState, Scope
-from kms_emulator.ports import ROOT_ACCOUNT_ID
 from kms_emulator.seeding import Seed, plant, read_seed
 from kms_emulator.store import MemoryKeyStore
 

@@ -10,10 +10,7 @@ import pytest
 from apiserver_shim import errors
 from apiserver_shim.access.users import ANONYMOUS, UserInfo
 from apiserver_shim.api import aggregated, discovery, negotiation, openapi_v2, status, tables
-from apiserver_shim.api.authentication import (
-    BadCredentialError,
-    authenticate,
-)
+from apiserver_shim.api.authentication import BadCredentialError, authenticate
 from apiserver_shim.api.request import ApiRequest, parse_info
 from apiserver_shim.api.status import StatusError
 from apiserver_shim.clusters import ClusterSpec, StaticToken

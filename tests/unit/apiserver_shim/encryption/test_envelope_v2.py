@@ -8,10 +8,10 @@ import pytest
 
 from apiserver_shim.encryption import aead, seeds
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Status, Wrapped
-from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.probes import Probe, ask_v2
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.errors import TransformError
+from kubernetes_kms.v2_pb2 import EncryptedObject
 
 PATH = b"/registry/secrets/default/app1"
 SEED = bytes(range(0x20))

@@ -3,8 +3,8 @@
 import grpc
 import pytest
 
-from apiserver_shim.errors import KmsError, KmsUnreachableError
-from apiserver_shim.kms_plugin.services import grpc_code
+from alibaba_edge.client.errors import KmsError, KmsUnreachableError
+from alibaba_kms_plugin.services import grpc_code
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from apiserver_shim.errors import KmsError, KmsUnreachableError
-from apiserver_shim.kms_plugin.credentials import (
-    Credentials,
-    StaticCredentials,
-    UriCredentials,
-)
-from apiserver_shim.kms_plugin.http import HttpClient
+from alibaba_edge.client.credentials import Credentials, StaticCredentials, UriCredentials
+from alibaba_edge.client.errors import KmsError, KmsUnreachableError
+from alibaba_edge.client.http import HttpClient
 
 URI = "http://127.0.0.1:1/credentials"
 

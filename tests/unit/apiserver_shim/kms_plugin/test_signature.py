@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from apiserver_shim.kms_plugin.signature import authorization, canonical_query
+from alibaba_edge.signing.client import authorization, canonical_query
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from apiserver_shim.encryption.envelope_v1 import EnvelopeV1
 from apiserver_shim.encryption.envelope_v2 import EnvelopeV2, Status, Wrapped
-from apiserver_shim.encryption.kms_v2_pb2 import EncryptedObject
 from apiserver_shim.encryption.local_keys import key_chain
 from apiserver_shim.encryption.runtime import Runtime
 from apiserver_shim.encryption.transformer import Identity, PrefixChain, Prefixed, Transformer
 from apiserver_shim.errors import ContinueTokenError, DecodeError, TransformError
 from apiserver_shim.storage import codec, continue_token
 from apiserver_shim.storage.continue_token import ContinueToken
+from kubernetes_kms.v2_pb2 import EncryptedObject
 
 PATH = b"/registry/secrets/default/app1"
 SECRET: dict[str, Any] = {

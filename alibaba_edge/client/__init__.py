@@ -1,0 +1,1 @@
+"""Calls to Alibaba Cloud's APIs, signed."""

@@ -1,0 +1,1 @@
+"""SQL databases: engines, and the one runner of migrations."""

@@ -1,0 +1,5 @@
+"""What keeps a KMS plugin from serving."""
+
+
+class KmsSocketError(Exception):
+    """The socket of a KMS plugin cannot be listened on."""

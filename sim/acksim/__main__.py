@@ -1,0 +1,7 @@
+"""`python -m acksim` is the command `acksim`."""
+
+import sys
+
+from acksim.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Clients of a world: the cloud's APIs, Kubernetes, etcd and the control API."""

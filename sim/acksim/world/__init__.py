@@ -1,0 +1,1 @@
+"""A world of processes: started, watched over and ended."""
