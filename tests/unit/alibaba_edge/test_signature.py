@@ -238,6 +238,7 @@ def test_an_roa_body_is_held_against_the_digest_that_was_signed() -> None:
         f"ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={SIGNED}",
         f"ACS3-HMAC-SHA256 Credential=,SignedHeaders={SIGNED},Signature=00",
         "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders=host;x-acs-date,Signature=00",
+        f"ACS3-HMAC-SHA256 Credential=testid/1/2/3/4,SignedHeaders={SIGNED},Signature=00",
         f"ACS4-HMAC-SHA256 Credential=testid/1/2,SignedHeaders={SIGNED},Signature=00",
         f"ACS3-HMAC-SM3 Credential=testid,SignedHeaders={SIGNED},Signature=00",
         "Bearer token",
