@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from kms_emulator.ports import AccessKey, root_caller
+from alibaba_edge.ports import AccessKey, root_caller
 from tests.contract.ack.conftest import Account
-from tests.unit.sim.honest_client import Ask, Family, Wire, encoded, signed
+from tests.unit.acksim.honest_client import Ask, Family, Wire, encoded, signed
 
 CS = {"x_acs_version": "2015-12-15", "x_acs_action": "DescribeClusterUserKubeconfig"}
 
