@@ -116,7 +116,9 @@ def create_app(  # noqa: PLR0913 - the composition root names every port once
     app.add_api_route("/metrics", partial(_metrics, gateway.metrics, kms.keys), methods=_READING)
     app.add_api_route("/openapi.json", _openapi, methods=_READING)
     app.add_api_route("/docs", _docs, methods=_READING, response_class=HTMLResponse)
-    app.router.default = gateway  # everything else: unknown paths get the API's own error
+    # Everything else, other methods on these pages too, gets the API's own error.
+    app.mount("/", gateway)
+    app.router.default = gateway  # paths that no mount matches, such as *
     return app
 
 
