@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -251,12 +252,23 @@ def test_a_process_id_that_cannot_be_seen_hides_no_world(running: Path) -> None:
     assert acksim("down", running).returncode == 0
 
 
-def test_a_copy_of_a_running_world_is_none(running: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
+@pytest.fixture
+def place_with_a_short_name() -> Iterator[Path]:
+    """So short that its sockets lie in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_copy_of_a_running_world_is_none(place_with_a_short_name: Path) -> None:
+    running, copy = place_with_a_short_name / "w", place_with_a_short_name / "copy"
+    assert Layout.of(running).sockets.parent == running
+    up = acksim("up", running, "--detach", "--free-ports")
+    assert up.returncode == 0, up.stderr
     shutil.copytree(running, copy, ignore=shutil.ignore_patterns("*.sock"))
     for command in ("status", "down"):
         assert acksim(command, copy).stderr.startswith("acksim: no world runs in")
     assert acksim("status", running).returncode == 0
+    assert acksim("down", running).returncode == 0
 
 
 @pytest.mark.parametrize("place", [Path("/dev/null/world"), Path("/proc/world"), Path(__file__)])

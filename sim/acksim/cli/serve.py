@@ -26,7 +26,7 @@ def etcd(arguments: argparse.Namespace) -> int:
     command = etcd_server.command(found, layout.etcd)
     layout.etcd_socket.unlink(missing_ok=True)  # a killed one left it, and etcd trips over it
     os.umask(0o077)
-    os.chdir(layout.sockets)
+    os.chdir(layout.etcd_sockets)
     os.execv(command[0], command)  # noqa: S606 - the program that we found
 
 

@@ -114,11 +114,16 @@ class Layout:
     @property
     def etcd_socket(self) -> Path:
         """Where the world's own etcd listens."""
-        return self.socket(ETCD_SOCKET)
+        return self.etcd_sockets / ETCD_SOCKET
+
+    @property
+    def etcd_sockets(self) -> Path:
+        """A folder, named like a socket: who copies all but `*.sock` meets none."""
+        return self.socket("etcd.sock")
 
     def make(self) -> "Layout":
         """Raises OSError, also when somebody else made the folder of the sockets before us."""
-        for folder in (self.root, self.logs, self.sockets, self.clusters):
+        for folder in (self.root, self.logs, self.sockets, self.etcd_sockets, self.clusters):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
         if self.sockets.lstat().st_uid != os.geteuid():
