@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _MALFORMED = "grpc: error unmarshalling request: "
 _BAD_TEXT = "string field contains invalid UTF-8"
+# What grpc.aio raises from `abort` when the caller was killed meanwhile; it exports no such name.
+_PEER_GONE = "ExecuteBatchError"
 _BAD_WIRE = "proto: cannot parse invalid wire-format data"
 
 
@@ -78,7 +80,9 @@ def _answering(method: Method) -> RawCall:
             answered = await method.call(request, context)
         except grpc.aio.AbortError:
             raise
-        except Exception:
+        except Exception as error:
+            if type(error).__name__ == _PEER_GONE:  # grpc ends such a call quietly by itself
+                raise
             log.exception("a call of the KMS plugin failed")
             await context.abort(grpc.StatusCode.INTERNAL, "the KMS plugin failed; its log says why")
         return answered.SerializeToString()
