@@ -49,6 +49,9 @@ class Lab:
 
     def close(self) -> None:
         """End the world and everything in it."""
+        for name in ("v1", "v2"):
+            if name in self.__dict__:
+                self.__dict__[name].delete()
         self._stack.close()
 
     def tracebacks(self) -> list[str]:
@@ -118,9 +121,12 @@ class Probe:
         return [(Wire(host, port), health)]
 
     async def _ask(self, wire: Wire, request: bytes) -> None:
-        while True:
-            begin = time.monotonic()
-            with contextlib.suppress(NoAnswerError, TimeoutError):
-                await wire.exchange(request)
-            self.waits.append((begin, time.monotonic() - begin))
-            await asyncio.sleep(_PROBE_EVERY_SECONDS)
+        try:
+            while True:
+                begin = time.monotonic()
+                with contextlib.suppress(NoAnswerError, TimeoutError):
+                    await wire.exchange(request)
+                self.waits.append((begin, time.monotonic() - begin))
+                await asyncio.sleep(_PROBE_EVERY_SECONDS)
+        finally:
+            await wire.close()

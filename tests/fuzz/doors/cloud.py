@@ -167,14 +167,15 @@ class CloudDoor:
     async def open(self, lab: Lab) -> None:
         parts = urlsplit(lab.world.facts.endpoint)
         self._place = (parts.hostname or "", parts.port or 0)
-        cluster = lab.v1
-        self._signing = Signing(cluster.signer, parts.netloc)
-        client = Kms(
-            lab.world.facts.endpoint, cluster.signer.access_key_id, cluster.signer.access_key_secret
-        )
-        key_id = client.create_key(description="of a campaign")["KeyId"]
-        client.call("CreateAlias", KeyId=key_id, AliasName="alias/fuzz")
-        self._cluster_id = cluster.id
+        # An account and a cluster of its own: some inputs delete the cluster, as they should.
+        account = lab.world.new_account("fuzz")
+        signer = Signer(account["access_key_id"], account["access_key_secret"])
+        self._signing = Signing(signer, parts.netloc)
+        kms = Kms(lab.world.facts.endpoint, signer.access_key_id, signer.access_key_secret)
+        key_id = kms.create_key(description="of a campaign")["KeyId"]
+        kms.call("CreateAlias", KeyId=key_id, AliasName="alias/fuzz")
+        facts = lab.world.create_cluster("fuzz", account_id=account["account_id"], key_id=key_id)
+        self._cluster_id = facts["cluster_id"]
 
     def new_case(self, random: Random) -> Case:
         of_clusters = random.random() < 0.25

@@ -91,6 +91,8 @@ class EtcdDoor:
         return await self._targets[case["kms"]].attempt(case)
 
     async def close(self) -> None:
+        for target in self._targets.values():
+            await target.close()
         await self._etcd.close()
 
 
@@ -153,6 +155,9 @@ class _Target:
         if not message or "unexpected error" in message:
             raise ViolationError(f"status {answer.status} without a name: {answer.body[:300]!r}")
         return str(answer.status)
+
+    async def close(self) -> None:
+        await self._wire.close()
 
     async def _put(self, value: bytes) -> None:
         found = (await self._etcd.get(self._key)).kv
