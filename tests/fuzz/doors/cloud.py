@@ -329,6 +329,8 @@ def _meaning(request: bytes, family: str) -> Any:
         name, _, value = line.partition(":")
         if name.lower() == "content-type" and not body:
             continue  # of nothing
+        if name.lower() == "host" and family == "ROA":
+            continue  # which neither covers it nor takes a region from it
         if name.lower() in _MEANT or name.lower().startswith("x-acs-"):
             headers.append((name.lower(), value.strip()))
     return method, path, pairs, sorted(headers), body

@@ -317,9 +317,10 @@ def _check(answer: Answer) -> None:
     if answer.status < 500:
         return
     try:
-        status = json.loads(answer.body)
+        in_protobuf = answer.body.startswith(b"k8s\0")
+        status = codec.decode_body(answer.body) if in_protobuf else json.loads(answer.body)
         message = str(status["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ShimError, ValueError, KeyError, TypeError):
         raise ViolationError(f"status {answer.status}: {answer.body[:400]!r}") from None
     named = bool(message) and "unexpected error" not in message
     if not named or (answer.status == 500 and not message.startswith(_UPSTREAM_500)):
