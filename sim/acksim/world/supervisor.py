@@ -6,6 +6,7 @@ that a parent that is killed takes its children with it. Programs that do not kn
 """
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -50,6 +51,7 @@ class Child:
     sockets: Sequence[Path] = ()  # that a killed one leaves behind and the next trips over
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     pipe: int | None = field(default=None, repr=False)
+    life: int | None = field(default=None, repr=False)  # readable once all its processes ended
     starts: list[float] = field(default_factory=list, repr=False)
 
     @property
@@ -143,9 +145,11 @@ class Supervisor:
         if len(child.starts) >= _RESTARTS:
             raise ChildError(f"{child.name} keeps falling:\n{child.last_words()}")
         child.starts.append(moment)
+        _await_orphans(child)
         for leftover in child.sockets:
             leftover.unlink(missing_ok=True)
         read_end, write_end = os.pipe()
+        child.life, alive = os.pipe()
         try:
             with open_log(child.log) as log:
                 child.process = subprocess.Popen(
@@ -153,7 +157,7 @@ class Supervisor:
                     stdin=read_end,
                     stdout=log,
                     stderr=log,
-                    pass_fds=tuple(child.pass_fds),
+                    pass_fds=(*child.pass_fds, alive),
                     cwd=child.folder,
                     env=self._environment,
                     # Ctrl-C goes to us alone: we choose the order in which things stop.
@@ -162,7 +166,7 @@ class Supervisor:
                 )
         finally:
             os.close(read_end)
-        _close_pipe(child)
+            os.close(alive)
         child.pipe = write_end
 
 
@@ -175,7 +179,20 @@ def _stop(child: Child) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    _await_orphans(child)
+
+
+def _await_orphans(child: Child) -> None:
+    """Wait until what a killed guard left running has ended, too, as the end of its pipe tells it.
+
+    An etcd that ends in good order removes its socket's name: had the next one begun to listen by
+    then, nobody could ever reach it. All of a child's processes hold the other end of `life`.
+    """
     _close_pipe(child)
+    if child.life is not None:
+        select.select([child.life], [], [], STOP_SECONDS)
+        os.close(child.life)
+        child.life = None
 
 
 def _close_pipe(child: Child) -> None:
