@@ -23,11 +23,13 @@ class Door(Protocol):
     """One way into the product. `share` is its part of a campaign against all of them.
 
     `alone`: its inputs are tried one after another, since each changes what the next one sees.
+    `in_process`: no server is asked, so that an input's time is what this process computes.
     """
 
     name: ClassVar[str]
     share: ClassVar[int]
     alone: ClassVar[bool]
+    in_process: ClassVar[bool]
 
     async def open(self, lab: Lab) -> None:
         """Prepare what the inputs need."""

@@ -160,6 +160,7 @@ class CloudDoor:
     name: ClassVar[str] = "alibaba"
     share: ClassVar[int] = 25
     alone: ClassVar[bool] = False
+    in_process: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._wires: dict[int, Wire] = {}

@@ -20,6 +20,7 @@ class ControlDoor:
     name: ClassVar[str] = "control"
     share: ClassVar[int] = 3
     alone: ClassVar[bool] = False
+    in_process: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._wires: dict[int, Wire] = {}

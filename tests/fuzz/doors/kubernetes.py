@@ -142,6 +142,7 @@ class KubernetesDoor:
     name: ClassVar[str] = "kubernetes"
     share: ClassVar[int] = 15
     alone: ClassVar[bool] = False
+    in_process: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._wires: dict[int, Wire] = {}

@@ -39,6 +39,7 @@ class PluginDoor:
     name: ClassVar[str] = "plugin"
     share: ClassVar[int] = 6
     alone: ClassVar[bool] = False
+    in_process: ClassVar[bool] = False
 
     async def open(self, lab: Lab) -> None:
         _ = lab.v1, lab.v2

@@ -24,6 +24,7 @@ class BlobDoor:
     name: ClassVar[str] = "blob"
     share: ClassVar[int] = 3
     alone: ClassVar[bool] = False
+    in_process: ClassVar[bool] = False
 
     async def open(self, lab: Lab) -> None:
         cluster = lab.v1
@@ -70,6 +71,7 @@ class EtcdDoor:
     name: ClassVar[str] = "etcd"
     share: ClassVar[int] = 3
     alone: ClassVar[bool] = True
+    in_process: ClassVar[bool] = False
 
     async def open(self, lab: Lab) -> None:
         self._etcd = EtcdClient(lab.world.facts.etcd)

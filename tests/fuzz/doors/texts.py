@@ -31,6 +31,7 @@ class InProcess:
     """A door that is a function: no server, one input after another."""
 
     alone: ClassVar[bool] = True
+    in_process: ClassVar[bool] = True
 
     async def open(self, lab: Lab) -> None:
         """Nothing to prepare."""
